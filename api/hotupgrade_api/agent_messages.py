@@ -1,0 +1,161 @@
+"""Operator <-> agent: JSON over HTTPS, both sides authenticated.
+
+    GET  /v1/status                     -> AgentStatus
+    GET  /v1/status?after=N&wait=S      -> AgentStatus once its sequence > N, or after S seconds
+    PUT  /v1/upgrade       UpgradeCommand   -> 202 AgentStatus; the same id again: 200, no effect
+    POST /v1/promote       TargetedCommand  -> 200 AgentStatus (ends hold or rollback window now)
+    POST /v1/rollback      RollbackRequest  -> 200 AgentStatus
+    PUT  /v1/trust         TrustUpdate      -> 200 (the operator's rotated CA bundle, PEM)
+    errors                                  -> AgentError with the status code of its code
+
+The agent proves itself with AgentStatus.token: its pod-bound ServiceAccount token (audience
+hotupgrade.io/agent). The operator's TokenReview must return the pod's UID that it means.
+"""
+
+from enum import StrEnum
+
+from hotupgrade_api.launcher_messages import Base, LauncherStatus
+from hotupgrade_api.resource import Artifact, Handoff, Health
+from hotupgrade_api.wire import Wire
+
+AUDIENCE = "hotupgrade.io/agent"
+
+
+class FailureReason(StrEnum):
+    """Why a pod kept, or went back to, its old version."""
+
+    DIGEST_MISMATCH = "DigestMismatch"
+    FETCH_FAILED = "FetchFailed"
+    TOO_LARGE = "ArtifactTooLarge"
+    STORE_FULL = "StoreFull"
+    START_FAILED = "StartFailed"
+    PROCESS_EXITED = "ProcessExited"
+    NOT_READY = "NotReady"
+    PROBE_FAILED = "ProbeFailed"
+    OUT_OF_MEMORY = "OutOfMemory"
+    VERIFICATION_FAILED = "VerificationFailed"
+    NOT_HOT_CAPABLE = "NotHotCapable"
+    LAUNCHER_UNREACHABLE = "LauncherUnreachable"
+    SUPERSEDED = "Superseded"
+    UNSUPPORTED = "Unsupported"
+    REQUESTED = "Requested"
+
+
+class PodState(StrEnum):
+    """Where the agent's upgrade of its pod is; each is journalled before what it stands for."""
+
+    IDLE = "idle"
+    FETCHING = "fetching"
+    STAGED = "staged"
+    STARTING = "starting"  # start was sent to the launcher
+    PROBING = "probing"  # dark probe
+    HOLDING = "holding"  # probed good; waits for a weight, or promote (hold)
+    FLIPPING = "flipping"  # weight 100 was sent
+    WATCHING = "watching"  # rollback window: probes the new one, the old one is warm
+    COMMITTING = "committing"  # moves current, then promotes
+    COMMITTED = "committed"  # final
+    ROLLING_BACK = "rollingBack"
+    FAILED = "failed"  # final; the old version serves
+
+
+class HealthDefault(Wire, frozen=True, kw_only=True):
+    """The template's readiness probe, resolved by injection (ports by number)."""
+
+    health: Health | None = None
+
+
+class TargetedCommand(Wire, frozen=True, kw_only=True):
+    """Names its target whole: a reused pod IP or another HotUpgrade's pod refuses it."""
+
+    pod_uid: str
+    hot_upgrade_uid: str
+    revision: str
+    id: str  # unique for one try of one revision on one pod
+
+
+class UpgradeCommand(TargetedCommand, frozen=True, kw_only=True):
+    """Bring this pod to `revision`. artifact None: back to the image's own file.
+
+    hold: stop after the dark probe at weight 0. expected_base: refuse (Superseded) if it differs.
+    """
+
+    artifact: Artifact | None = None
+    version: str = ""
+    handoff: Handoff = Handoff()
+    health: Health = Health()
+    hold: bool = False
+    expected_base: Base | None = None
+
+
+class RollbackRequest(TargetedCommand, frozen=True, kw_only=True):
+    message: str = ""
+
+
+class TrustUpdate(Wire, frozen=True, kw_only=True):
+    ca_bundle: str  # PEM
+
+
+class Progress(Wire, frozen=True, kw_only=True):
+    """The pod's current or last upgrade, as the journal has it."""
+
+    id: str
+    revision: str
+    state: PodState
+    version: str = ""
+    previous_revision: str = "image"
+    reason: FailureReason | None = None
+    message: str = ""
+    started_at: float = 0.0  # Unix seconds
+    finished_at: float = 0.0
+    fetch_ms: float = 0.0
+    flip_ms: float = 0.0
+    rollback_ms: float = 0.0
+    listen_ms: float = 0.0
+
+
+class AgentStatus(Wire, frozen=True, kw_only=True):
+    """What runs in the pod, and how the upgrade goes. Hostile input to the operator."""
+
+    pod_uid: str
+    sequence: int
+    agent_version: str
+    revision: str = "image"  # serves new connections
+    version: str = ""
+    committed_revision: str = "image"  # what `current` names: a restart runs it
+    hot_capable: bool = True
+    reason: str = ""  # why not hot capable
+    mode: str = ""
+    superseded: str = ""
+    base: Base = Base()
+    progress: Progress | None = None
+    launcher: LauncherStatus | None = None  # None: unreachable
+    token: str = ""
+    v: int = 1
+
+
+class AgentErrorCode(StrEnum):
+    """With the HTTP status that carries each."""
+
+    INVALID = "Invalid"  # 400
+    WRONG_TARGET = "WrongTarget"  # 409: another pod or another HotUpgrade
+    BUSY = "Busy"  # 409: another upgrade is under way
+    CONFLICT = "Conflict"  # 409: not possible in this state
+    UNAVAILABLE = "Unavailable"  # 503: the launcher does not answer
+
+
+class AgentError(Wire, frozen=True, kw_only=True):
+    code: AgentErrorCode
+    message: str
+
+
+class BootConfig(Wire, frozen=True, kw_only=True):
+    """Injection -> boot and agent, one JSON value in the environment: HOTUPGRADE_BOOT.
+
+    What a new pod runs. revision `image`: nothing to fetch. base: what the revision holds for.
+    """
+
+    revision: str = "image"
+    version: str = ""
+    artifact: Artifact | None = None
+    base: Base = Base()
+    on_fetch_failure: str = "Wait"

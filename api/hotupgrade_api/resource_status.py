@@ -1,0 +1,75 @@
+"""The HotUpgrade resource's status: what the operator observed and what it keeps there."""
+
+from enum import StrEnum
+
+from hotupgrade_api.launcher_messages import Base
+from hotupgrade_api.resource import Artifact
+from hotupgrade_api.wire import Wire
+
+
+class Phase(StrEnum):
+    """A column for people, derived from the conditions; nothing decides by it."""
+
+    PENDING = "Pending"
+    UPGRADING = "Upgrading"
+    PAUSED = "Paused"
+    STABLE = "Stable"
+    ROLLING_BACK = "RollingBack"
+    ABORTED = "Aborted"
+    INVALID = "Invalid"
+
+
+class Condition(Wire, frozen=True, kw_only=True):
+    """metav1.Condition."""
+
+    type: str
+    status: str  # True, False, Unknown
+    reason: str
+    message: str = ""
+    observed_generation: int = 0
+    last_transition_time: str = ""  # RFC 3339
+
+
+class FailedPod(Wire, frozen=True, kw_only=True):
+    name: str
+    reason: str  # a FailureReason or a pod-level reason (NotInjected, AgentUnreachable, ...)
+    message: str = ""
+
+
+class Weights(Wire, frozen=True, kw_only=True):
+    stable: int = 100
+    update: int = 0
+
+
+class HistoryEntry(Wire, frozen=True, kw_only=True):
+    """A revision that was tried. artifact and base let new pods and `undo` come back to it."""
+
+    revision: str
+    version: str = ""
+    result: str = ""  # Stable, Rejected, Superseded
+    reason: str = ""
+    message: str = ""
+    time: str = ""
+    artifact: Artifact | None = None
+    base: Base | None = None
+
+
+class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
+    observed_generation: int = 0
+    phase: Phase = Phase.PENDING
+    current_step_index: int = 0
+    stable_revision: str = "image"
+    update_revision: str = ""
+    stable_version: str = ""
+    update_version: str = ""
+    pods: int = 0
+    updated_pods: int = 0
+    ready_pods: int = 0
+    fallback_pods: int = 0
+    failed_pods: list[FailedPod] = []  # at most 20
+    weights: Weights = Weights()
+    rejected_revision: str = ""  # failed; applying the same spec again does not restart it
+    handled_request: str = ""  # the last token of the request annotation that was acted on
+    upgrade_started_at: str = ""
+    history: list[HistoryEntry] = []
+    conditions: list[Condition] = []
