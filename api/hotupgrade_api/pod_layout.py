@@ -9,7 +9,7 @@
 - init container BOOT_CONTAINER, `hotupgrade-agent boot`: copies the launcher, stages what a new pod
   runs; then the native sidecar AGENT_CONTAINER, `hotupgrade-launcher supervise -- hotupgrade-agent
   serve`
-- the app's command, prefixed with `STORE_PATH/bin/hotupgrade-launcher run --`, its args as they were
+- the app's command, prefixed with `STORE_PATH/bin/hotupgrade-launcher run --`; its args stay
 """
 
 BOOT_CONTAINER = "hotupgrade-boot"
