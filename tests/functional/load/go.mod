@@ -1,0 +1,3 @@
+module hotupgrade.io/tests/load
+
+go 1.26
