@@ -1,0 +1,3 @@
+module hotupgrade.io/bench/server
+
+go 1.26

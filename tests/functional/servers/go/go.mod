@@ -1,0 +1,3 @@
+module hotupgrade.io/tests/servers/go
+
+go 1.26
