@@ -50,7 +50,8 @@ def _under_launcher(binaries: Binaries, sock: Path, port: int) -> list[str]:
 
 def throughput(binaries: Binaries, directory: Path) -> Throughput:
     """A B A B: the server alone, then under the launcher, on the same port."""
-    plain, launcher = [], []
+    plain: list[float] = []
+    launcher: list[float] = []
     for number in range(ROUNDS):
         port = free_port()
         bare = [str(binaries.server["v1"]), f"127.0.0.1:{port}"]

@@ -1,0 +1,45 @@
+"""The resident memory of an idle agent, as it runs in a pod."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.processes import free_port, rss_bytes, wait_until_listening
+from hotupgrade_api import pod_layout
+
+SETTLE_SECONDS = 3.0
+
+
+def agent_rss(directory: Path) -> int:
+    """Bytes of VmRSS of one agent that serves and has nothing to do."""
+    port, metrics = free_port(), free_port()
+    store = directory / "store"
+    store.mkdir()
+    token = directory / "token"
+    token.write_text("none")
+    env = {
+        **os.environ,
+        pod_layout.ENV_POD_NAME: "bench",
+        pod_layout.ENV_POD_NAMESPACE: "bench",
+        pod_layout.ENV_POD_UID: "bench",
+        pod_layout.ENV_POD_IP: "127.0.0.1",
+        pod_layout.ENV_HOT_UPGRADE_UID: "bench",
+        pod_layout.ENV_STORE: str(store),
+        pod_layout.ENV_STORE_LIMIT: str(1 << 30),
+        pod_layout.ENV_SOCKET: str(directory / "launcher.sock"),
+        pod_layout.ENV_AGENT_PORT: str(port),
+        pod_layout.ENV_METRICS_PORT: str(metrics),
+        pod_layout.ENV_BIND_ADDRESS: "127.0.0.1",
+        pod_layout.ENV_CA_BUNDLE: "",
+        pod_layout.ENV_TOKEN_FILE: str(token),
+    }
+    command = [sys.executable, "-m", "hotupgrade_agent.main", "serve"]
+    with subprocess.Popen(command, env=env) as process:
+        try:
+            wait_until_listening(metrics)
+            time.sleep(SETTLE_SECONDS)
+            return rss_bytes(process.pid)
+        finally:
+            process.terminate()

@@ -1,0 +1,89 @@
+"""Writes docs/performance.md from measured figures: nothing in it is typed by hand."""
+
+import os
+import platform
+import statistics
+from pathlib import Path
+
+from bench.measure import CONCURRENCY, ROUNDS, UPGRADES, Throughput, Upgrades
+
+MIB = 1 << 20
+
+
+def machine() -> str:
+    """Cores, processor, memory and kernel of this machine, in one line."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    memory = pages * page / (1 << 30)
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Linux {platform.release()}"
+
+
+def _spread(values: list[float]) -> str:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def _verdict(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def render(throughput: Throughput, upgrades: Upgrades, agent_rss: int, date: str) -> str:
+    """The page, as Markdown. agent_rss in bytes. Medians, with minimum and maximum."""
+    steady, during = upgrades.steady, upgrades.during
+    beyond = [
+        max(0.0, a - b) for a, b in zip(upgrades.command_to_flip, upgrades.own_start, strict=True)
+    ]
+    worst_rollback = max(upgrades.rollback)
+    rows = [
+        ("new connections a second, with the launcher / without", f"{throughput.ratio:.3f}",
+         ">= 0.99", throughput.ratio >= 0.99),
+        ("failed requests during upgrades", f"{during['failed']} of {during['requests']}",
+         "0", during["failed"] == 0),
+        ("rollback, trigger to kernel program, ms", _spread(upgrades.rollback),
+         "<= 10 at worst", worst_rollback <= 10),
+        ("launcher RSS, MiB", f"{upgrades.launcher_rss / MIB:.1f}",
+         "<= 4", upgrades.launcher_rss <= 4 * MIB),
+        ("agent RSS, MiB", f"{agent_rss / MIB:.1f}", "<= 40", agent_rss <= 40 * MIB),
+    ]  # fmt: skip
+    table = "\n".join(f"| {a} | {b} | {c} | {_verdict(d)} |" for a, b, c, d in rows)
+    latency = "\n".join(
+        f"| {name} | {r['p50_ms']:.2f} | {r['p99_ms']:.2f} | {r['p999_ms']:.2f} | {r['requests']} |"
+        for name, r in (("steady state", steady), ("during upgrades", during))
+    )
+    ratio = during["p999_ms"] / steady["p999_ms"] if steady["p999_ms"] else float("nan")
+    return f"""# Performance
+
+Measured by `make bench` on {date}: {machine()}. One run; load and server share the machine. The
+figures are written by the command; repeat it to get your own.
+
+| what | figure | goal | |
+|---|---|---|---|
+{table}
+
+Throughput: {ROUNDS} rounds, the server alone and under the launcher in turn on one port,
+{CONCURRENCY} connections at a time, a new connection a request; the median of the rounds' ratios.
+
+## New connections, in milliseconds
+
+At a fixed rate of 1,000 a second; {UPGRADES} upgrades, every second one taken back.
+
+| | p50 | p99 | p99.9 | requests |
+|---|---|---|---|---|
+{latency}
+
+p99.9 during upgrades / steady state: {ratio:.2f}. Two process generations share the cores while
+one starts.
+
+## One upgrade, in milliseconds
+
+| phase | median (min to max) |
+|---|---|
+| the server's own start, without us | {_spread(upgrades.own_start)} |
+| command to flip | {_spread(upgrades.command_to_flip)} |
+| of that, beyond the server's own start | {_spread(beyond)} |
+| the flip itself | {_spread(upgrades.flip)} |
+"""
