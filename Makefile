@@ -1,0 +1,31 @@
+# Thin: each target is one command that can be run by hand.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hotupgrade
+GO_MODULES := $(dir $(shell git ls-files '*go.mod'))
+
+.PHONY: test lint reference fmt
+
+$(VENV)/stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+test: $(VENV)/stamp  ## everything that needs no cluster
+	$(BIN)/pytest
+	set -e; for module in $(GO_MODULES); do (cd $$module && go test -race ./...); done
+
+lint: $(VENV)/stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy api bench tests
+	test -z "$$(gofmt -l $(GO_MODULES))"
+	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done
+
+fmt: $(VENV)/stamp
+	$(BIN)/ruff format .
+	gofmt -w $(GO_MODULES)
+
+reference: $(VENV)/stamp  ## docs/reference, written from the types
+	$(BIN)/python -m hotupgrade_api.reference docs/reference

@@ -1,5 +1,0 @@
-module hotupgrade.io/launcher
-
-go 1.26.0
-
-require golang.org/x/sys v0.49.0 // indirect
