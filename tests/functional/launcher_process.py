@@ -146,6 +146,10 @@ class Load:
 
     def stop(self) -> dict[str, Any]:
         self.process.terminate()
+        return self.finish()
+
+    def finish(self) -> dict[str, Any]:
+        """The report of a load that ends by itself: one with -requests."""
         output, _ = self.process.communicate(timeout=30)
         report: dict[str, Any] = json.loads(output)
         return report

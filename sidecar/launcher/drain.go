@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// A handshake under way (SYN_RECV) is not in the accept queue's figure yet: the client's ACK has
+	// this long to arrive after the flip. What comes later is an orphan, and is passed on.
+	handshakeGrace = 50 * time.Millisecond
+	drainPoll      = 2 * time.Millisecond
+	lameDuckPoll   = 50 * time.Millisecond
+)
+
+// drain stops a process generation that gets no new connections any more: once its queue ran empty,
+// and its connections ended or their time is up.
+func (l *Launcher) drain(g *generation, h handoff) {
+	l.mu.Lock()
+	if !g.alive() || g.stopped {
+		l.mu.Unlock()
+		return
+	}
+	g.state, g.stopped = ProcessDraining, true
+	l.touch()
+	fds, ports := l.socketsOwned(g)
+	l.mu.Unlock()
+	began := time.Now()
+	g.waitUntil(drainPoll, max(h.drain, handshakeGrace), func() bool {
+		return time.Since(began) >= handshakeGrace && allEmpty(fds)
+	})
+	g.waitUntil(lameDuckPoll, h.lameDuck, func() bool { return established(g.pids(), ports) == 0 })
+	l.signal(g, unix.SignalNum(h.stop))
+	g.waitUntil(h.drain+time.Second, h.drain, func() bool { return false })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if g.alive() {
+		log("killed", "generation", g.number, "why", fmt.Sprintf("it ran on for %v after %s", h.drain, h.stop))
+		g.signalAll(unix.SIGKILL)
+	}
+}
+
+func (l *Launcher) signal(g *generation, s unix.Signal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g.tell(s)
+}
+
+// socketsOwned lists the slots of a generation and their ports. mu is held.
+func (l *Launcher) socketsOwned(g *generation) (fds []int, ports map[uint16]bool) {
+	ports = map[uint16]bool{}
+	for _, grp := range l.groups {
+		for _, s := range grp.slots {
+			if s.owner == g {
+				fds = append(fds, s.fd)
+				ports[grp.address.port] = true
+			}
+		}
+	}
+	return fds, ports
+}
+
+// waitUntil polls until done says so, the process is gone, or the time is up.
+func (g *generation) waitUntil(every, most time.Duration, done func() bool) {
+	end := time.NewTimer(most)
+	defer end.Stop()
+	for most > 0 && !done() {
+		select {
+		case <-g.gone:
+			return
+		case <-end.C:
+			return
+		case <-time.After(min(every, most)):
+		}
+	}
+}
+
+func allEmpty(fds []int) bool {
+	for _, fd := range fds {
+		if queued(fd) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// established counts the connections that the processes hold on these local ports, by the table of
+// proc_net_tcp(5): column 1 is the local address, 3 the state (01: ESTABLISHED), 9 the inode.
+func established(pids []int, ports map[uint16]bool) int {
+	held := socketsOf(pids)
+	n := 0
+	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		raw, err := os.ReadFile(table)
+		if err != nil {
+			continue
+		}
+		for line := range bytes.Lines(raw) {
+			if inode, port, ok := parseEstablished(line); ok && ports[port] && held[inode] {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func parseEstablished(line []byte) (inode uint64, port uint16, ok bool) {
+	fields := bytes.Fields(line)
+	if len(fields) < 10 || string(fields[3]) != "01" {
+		return 0, 0, false
+	}
+	colon := bytes.LastIndexByte(fields[1], ':')
+	if _, err := fmt.Sscanf(string(fields[1][colon+1:]), "%x", &port); err != nil {
+		return 0, 0, false
+	}
+	_, err := fmt.Sscanf(string(fields[9]), "%d", &inode)
+	return inode, port, err == nil
+}

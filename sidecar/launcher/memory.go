@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	memoryPoll    = 10 * time.Millisecond
+	memoryPercent = 95 // of the limit: cgroup v2 kills the whole container at 100
+)
+
+// watchMemory ends the new process before the kernel ends the container, for as long as both live.
+func (l *Launcher) watchMemory(u *upgrade) {
+	cgroup := ownCgroup("/proc/self/cgroup", "/sys/fs/cgroup")
+	if cgroup.limit() <= 0 {
+		return
+	}
+	for {
+		select {
+		case <-u.new.gone:
+			return
+		case <-u.old.gone:
+			return
+		case <-time.After(memoryPoll):
+		}
+		if used, limit := cgroup.used(), cgroup.limit(); limit > 0 && used*100 >= limit*memoryPercent {
+			l.outOfMemory(u, used, limit)
+		}
+	}
+}
+
+func (l *Launcher) outOfMemory(u *upgrade, used, limit int64) {
+	began := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !u.underWay() {
+		return
+	}
+	l.takeBack(TakenBackOutOfMemory, fmt.Sprintf("old and new process together used %d MiB of the container's %d MiB", used>>20, limit>>20), began)
+	l.touch()
+}
+
+// cgroup names the files of the memory controller: v2's, or v1's.
+type cgroup struct {
+	folder  string
+	version int
+}
+
+// ownCgroup finds this process' memory cgroup; cgroups(7). In a container with a cgroup namespace
+// the path is /, and the mount is the container's own.
+func ownCgroup(self, mount string) cgroup {
+	raw, _ := os.ReadFile(self)
+	v2 := ""
+	for line := range strings.Lines(string(raw)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		if parts[1] == "memory" {
+			for _, folder := range []string{path.Join(mount, "memory", parts[2]), path.Join(mount, "memory")} {
+				if _, err := os.Stat(path.Join(folder, "memory.usage_in_bytes")); err == nil {
+					return cgroup{folder, 1}
+				}
+			}
+		}
+		if parts[0] == "0" {
+			v2 = parts[2]
+		}
+	}
+	for _, folder := range []string{path.Join(mount, v2), mount} {
+		if _, err := os.Stat(path.Join(folder, "memory.current")); err == nil {
+			return cgroup{folder, 2}
+		}
+	}
+	return cgroup{}
+}
+
+// limit is the container's, in bytes; 0 where there is none.
+func (c cgroup) limit() int64 {
+	switch c.version {
+	case 1:
+		if n := c.number("memory.limit_in_bytes"); n < 1<<60 { // v1 says PAGE_COUNTER_MAX for none
+			return n
+		}
+	case 2:
+		return c.number("memory.max") // "max" is not a number: 0
+	}
+	return 0
+}
+
+// used leaves out the page cache that the kernel drops first: it never gets a container killed.
+func (c cgroup) used() int64 {
+	switch c.version {
+	case 1:
+		return c.number("memory.usage_in_bytes") - c.statistic("total_inactive_file")
+	case 2:
+		return c.number("memory.current") - c.statistic("inactive_file")
+	}
+	return 0
+}
+
+func (c cgroup) number(name string) int64 {
+	raw, err := os.ReadFile(path.Join(c.folder, name))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(raw)), 10, 64)
+	return n
+}
+
+func (c cgroup) statistic(name string) int64 {
+	raw, err := os.ReadFile(path.Join(c.folder, "memory.stat"))
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(raw) {
+		if value, found := bytes.CutPrefix(line, []byte(name+" ")); found {
+			n, _ := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// socketOwner is what trapped calls are asked of: the launcher, or the self-test.
+type socketOwner interface {
+	// bind returns the descriptor to put in place, or an error to leave the call to the kernel.
+	bind(g *generation, c call, a address, options map[option][]byte) (fd int, err error)
+	// listen carries out a listen on a slot; false where the socket is none of ours.
+	listen(g *generation, inode uint64, backlog int) (bool, error)
+}
+
+// call is one trapped call of one thread; it may be looked at through /proc only while it is valid.
+type call struct {
+	listener int
+	n        notification
+	fd       int
+}
+
+func (c call) valid() bool { return stillValid(c.listener, c.n.id) }
+
+var errNotOurs = errors.New("not a socket of ours")
+
+// serveNotifications answers the trapped calls of one process generation until no process of it is
+// left. One call at a time: it receives eagerly, so a caller waits killably and no signal disturbs it.
+func serveNotifications(listener int, g *generation, owner socketOwner) {
+	defer unix.Close(listener)
+	var n notification
+	for receive(listener, &n) {
+		c := call{listener: listener, n: n, fd: int(int32(n.data.args[0]))}
+		a := notificationAnswer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+		switch n.data.nr {
+		case unix.SYS_BIND:
+			if c.bind(g, owner) == nil {
+				a.flags = 0
+			}
+		case unix.SYS_LISTEN:
+			if taken, err := c.listen(g, owner); taken {
+				a.flags = 0
+				a.errno = negative(err)
+			}
+		case unix.SYS_SETSOCKOPT:
+			c.recordOption(g)
+		}
+		answer(listener, a)
+	}
+}
+
+// negative is the kernel's form of an error: 0, or -errno.
+func negative(err error) int32 {
+	if err == nil {
+		return 0
+	}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return -int32(errno)
+	}
+	return -int32(unix.EADDRINUSE)
+}
+
+// bind swaps a slot in. Any error leaves the call to the kernel, which then says what the app would
+// have heard without us.
+func (c call) bind(g *generation, owner socketOwner) error {
+	length := uint32(c.n.data.args[2])
+	if length > unix.SizeofSockaddrAny {
+		return errNotOurs
+	}
+	raw, err := readMemory(c.n.pid, c.n.data.args[1], int(length))
+	if err != nil {
+		return err
+	}
+	a, err := parseSockaddr(raw)
+	if err != nil || a.port == 0 {
+		return errNotOurs
+	}
+	switch protocolName(c.n.pid, c.fd) {
+	case "TCP", "TCPv6", "MPTCP", "MPTCPv6":
+	default:
+		return errNotOurs
+	}
+	inode, err := socketInode(c.n.pid, c.fd)
+	if err != nil || !c.valid() {
+		return errNotOurs
+	}
+	options := g.options.take(inode)
+	a.v6only = isSet(options, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY})
+	nonblock, closeOnExec := descriptorFlags(c.n.pid, c.fd)
+	fd, err := owner.bind(g, c, a, options)
+	if err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(fd, nonblock); err != nil {
+		return err
+	}
+	return replaceDescriptor(c.listener, c.n.id, fd, c.fd, closeOnExec)
+}
+
+func (c call) listen(g *generation, owner socketOwner) (bool, error) {
+	inode, err := socketInode(c.n.pid, c.fd)
+	if err != nil || !c.valid() {
+		return false, nil
+	}
+	return owner.listen(g, inode, int(int32(c.n.data.args[1])))
+}
+
+func (c call) recordOption(g *generation) {
+	length := uint32(c.n.data.args[4])
+	inode, err := socketInode(c.n.pid, c.fd)
+	if err != nil || length > maxOptionBytes {
+		return
+	}
+	value, err := readMemory(c.n.pid, c.n.data.args[3], int(length))
+	if err != nil || !c.valid() {
+		return
+	}
+	g.options.record(inode, option{int(int32(c.n.data.args[1])), int(int32(c.n.data.args[2]))}, value)
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func mainRun(args []string) int {
+	c, err := parseRun(args, os.Getenv)
+	if err != nil {
+		return usageError(err)
+	}
+	code, err := newLauncher(c).Run()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hotupgrade-launcher:", err)
+	}
+	return code
+}
+
+// Run runs the app until it is told to stop, and returns what to exit with.
+func (l *Launcher) Run() (int, error) {
+	// Also without a PID namespace of our own, and under shareProcessNamespace, orphans are ours.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return 1, fmt.Errorf("cannot become the reaper of orphans: %w", err)
+	}
+	signals := make(chan os.Signal, 64)
+	signal.Notify(signals)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU)
+	if err := l.chooseMode(); err != nil {
+		return 1, err
+	}
+	if err := l.serve(); err != nil {
+		return 1, err
+	}
+	if err := l.begin(); err != nil {
+		return 126, err
+	}
+	for {
+		select {
+		case code := <-l.exit:
+			return code, nil
+		case s := <-signals:
+			l.signalled(s.(syscall.Signal))
+		}
+	}
+}
+
+// chooseMode tries what transparent mode needs. In auto an app is never kept from running.
+func (l *Launcher) chooseMode() error {
+	l.mode, l.why = ModeTransparent, "the kernel and the runtime allow it"
+	err := selfTest()
+	if err == nil {
+		return nil
+	}
+	if l.config.mode == "transparent" {
+		return err
+	}
+	l.mode, l.why = ModePlain, err.Error()
+	log("not hot capable", "why", l.why)
+	return nil
+}
+
+// begin starts the first process generation: what was last committed, else the command itself.
+func (l *Launcher) begin() error {
+	spec, superseded := l.committed()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.super = superseded
+	if superseded != "" {
+		log("superseded", "why", superseded)
+	}
+	g, err := l.start(spec, 100)
+	if err != nil && spec.program != nil {
+		l.super = err.Error()
+		log("superseded", "why", l.super)
+		g, err = l.start(l.ownSpec(), 100)
+	}
+	if err != nil {
+		return err
+	}
+	l.serving = g
+	return nil
+}
+
+// ownSpec is the command as the image has it.
+func (l *Launcher) ownSpec() runSpec {
+	return runSpec{argv: l.config.argv, revision: imageRevision, handoff: l.config.handoff}
+}
+
+// signalled handles one signal: SIGCHLD reaps; one that asks to end is passed on to every process
+// generation, any other to the one that serves.
+func (l *Launcher) signalled(s syscall.Signal) {
+	switch s {
+	case unix.SIGCHLD:
+		l.reap()
+	case unix.SIGURG: // Go's own
+	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
+		l.stop(s)
+	default:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.serving != nil {
+			l.serving.tell(s)
+		}
+	}
+}
+
+// stop passes the signal on and exits when the last process generation has.
+func (l *Launcher) stop(s unix.Signal) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	log("stopping", "signal", unix.SignalName(s))
+	l.stopping = true
+	l.touch()
+	for _, g := range l.gens {
+		g.tell(s)
+	}
+	l.exitIfDone()
+}
+
+// exitIfDone ends the launcher once it was told to stop and nothing runs. mu is held.
+func (l *Launcher) exitIfDone() {
+	if !l.stopping {
+		return
+	}
+	for _, g := range l.gens {
+		if g.alive() {
+			return
+		}
+	}
+	code := 0
+	if l.serving != nil {
+		code = exitCode(l.serving.status)
+	}
+	l.quit(code)
+}
+
+// quit ends the launcher; the first call counts.
+func (l *Launcher) quit(code int) {
+	select {
+	case l.exit <- code:
+	default:
+	}
+}
+
+// reap collects every child that ended: process generations, and orphans of theirs.
+func (l *Launcher) reap() {
+	for {
+		var status unix.WaitStatus
+		pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || pid <= 0 {
+			return
+		}
+		l.mu.Lock()
+		for _, g := range l.gens {
+			if g.pid == pid && g.alive() {
+				g.status = status
+				go l.ended(g)
+			}
+		}
+		l.mu.Unlock()
+	}
+}
+
+// Back-off of a crashed app, as the kubelet does it (CrashLoopBackOff): the first restart is at once,
+// then 10 s doubling to 5 min; 10 min without a crash forgets.
+const (
+	backoffFirst = 10 * time.Second
+	backoffMost  = 5 * time.Minute
+	backoffReset = 10 * time.Minute
+)
+
+type backoff struct{ crashes int }
+
+// next is how long to wait before the app, which ran for so long, is started again.
+func (b *backoff) next(ran time.Duration) time.Duration {
+	if ran >= backoffReset {
+		b.crashes = 0
+	}
+	b.crashes++
+	if b.crashes == 1 {
+		return 0
+	}
+	return min(backoffFirst<<min(b.crashes-2, 10), backoffMost)
+}
