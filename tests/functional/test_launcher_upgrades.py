@@ -54,7 +54,8 @@ def _nginx(reuseport: bool) -> Callable[[Path, int], list[str]]:
         config = directory / "nginx.conf"
         option = " reuseport" if reuseport else ""
         config.write_text(
-            f"daemon off; worker_processes 2; pid {directory}/nginx.pid; error_log {directory}/error.log;\n"
+            f"daemon off; worker_processes 2; pid {directory}/nginx.pid;\n"
+            f"error_log {directory}/error.log;\n"
             + ("user root;\n" if os.geteuid() == 0 else "")
             + "events { worker_connections 512; }\n"
             f"http {{ access_log off; client_body_temp_path {directory}/body;\n"

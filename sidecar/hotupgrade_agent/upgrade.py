@@ -1,0 +1,154 @@
+"""Pure: the state machine of one upgrade of this pod, and what to do next in each state.
+
+Every function is named for an event and returns the Progress after it. What is next follows from
+the journal and from what the launcher says, so an agent that was killed anywhere goes on.
+"""
+
+from enum import Enum
+
+import msgspec
+
+from hotupgrade_api.agent_messages import FailureReason, PodState, Progress, UpgradeCommand
+from hotupgrade_api.launcher_messages import LauncherStatus, UpgradeState
+from hotupgrade_api.wire import Wire
+
+FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
+# The launcher holds a process of this upgrade in these states.
+ALIVE = frozenset({PodState.PROBING, PodState.HOLDING, PodState.FLIPPING, PodState.WATCHING})
+
+
+class Journal(Wire, frozen=True, kw_only=True):
+    """What the agent must not forget; written before what it stands for is done."""
+
+    command: UpgradeCommand
+    progress: Progress
+    flipped_at: float = 0.0  # Unix seconds
+    promote: bool = False  # asked for: ends hold and window
+    v: int = 1
+
+
+class Action(Enum):
+    """The one thing to do next."""
+
+    FETCH = "fetch"
+    START = "start"
+    AWAIT_LISTENING = "await listening"
+    PROBE = "probe"
+    HOLD = "hold"
+    FLIP = "flip"
+    WATCH = "watch"
+    COMMIT = "commit"
+    ROLL_BACK = "roll back"
+    NOTHING = "nothing"
+
+
+class Failed(Exception):
+    """The upgrade fails for this reason; the old version serves."""
+
+    def __init__(self, reason: FailureReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def begun(command: UpgradeCommand, serving: str, now: float) -> Journal:
+    """A command came in. Where its revision serves already there is nothing to do."""
+    done = command.revision == serving
+    progress = Progress(
+        id=command.id,
+        revision=command.revision,
+        version=command.version,
+        state=PodState.COMMITTED if done else PodState.FETCHING,
+        previous_revision=serving,
+        started_at=now,
+        finished_at=now if done else 0.0,
+    )
+    return Journal(command=command, progress=progress)
+
+
+def moved(journal: Journal, state: PodState) -> Journal:
+    return _with(journal, state=state)
+
+
+def staged(journal: Journal, fetch_ms: float) -> Journal:
+    return _with(journal, state=PodState.STAGED, fetch_ms=fetch_ms)
+
+
+def proven(journal: Journal) -> Journal:
+    """The dark probe passed."""
+    hold = journal.command.hold and not journal.promote
+    return _with(journal, state=PodState.HOLDING if hold else PodState.FLIPPING)
+
+
+def flipped(journal: Journal, launcher: LauncherStatus, now: float) -> Journal:
+    upgrade = launcher.upgrade
+    flip_ms = upgrade.flip_ms if upgrade else 0.0
+    listen_ms = upgrade.listen_ms if upgrade else 0.0
+    after = _with(journal, state=PodState.WATCHING, flip_ms=flip_ms, listen_ms=listen_ms)
+    return msgspec.structs.replace(after, flipped_at=now)
+
+
+def committed(journal: Journal, now: float) -> Journal:
+    return _with(journal, state=PodState.COMMITTED, finished_at=now)
+
+
+def promote_asked(journal: Journal) -> Journal:
+    """Ends the hold, and the rollback window."""
+    after = msgspec.structs.replace(journal, promote=True)
+    if after.progress.state is PodState.HOLDING:
+        return _with(after, state=PodState.FLIPPING)
+    return after
+
+
+def failing(journal: Journal, reason: FailureReason, message: str) -> Journal:
+    """Something went wrong: take it back. The first reason is kept."""
+    if journal.progress.state in FINAL or journal.progress.state is PodState.ROLLING_BACK:
+        return journal
+    return _with(journal, state=PodState.ROLLING_BACK, reason=reason, message=message[:2000])
+
+
+def failed(journal: Journal, rollback_ms: float, now: float) -> Journal:
+    return _with(journal, state=PodState.FAILED, rollback_ms=rollback_ms, finished_at=now)
+
+
+def window_over(journal: Journal, now: float) -> bool:
+    """Whether the rollback window has ended. A clock that was set back does not prolong it."""
+    window = journal.command.handoff.rollback_window_seconds
+    return journal.promote or not 0 <= now - journal.flipped_at < window
+
+
+def next_action(journal: Journal, launcher: LauncherStatus) -> Action:
+    """What is next. Raises Failed where the launcher has taken the upgrade back, or lost it."""
+    state = journal.progress.state
+    if state in ALIVE:
+        _check(journal, launcher)
+        upgrade = launcher.upgrade
+        if state is PodState.PROBING and upgrade and upgrade.state is UpgradeState.STARTING:
+            return Action.AWAIT_LISTENING
+    return {
+        PodState.FETCHING: Action.FETCH,
+        PodState.STAGED: Action.START,
+        PodState.STARTING: Action.START,
+        PodState.PROBING: Action.PROBE,
+        PodState.HOLDING: Action.HOLD,
+        PodState.FLIPPING: Action.FLIP,
+        PodState.WATCHING: Action.WATCH,
+        PodState.COMMITTING: Action.COMMIT,
+        PodState.ROLLING_BACK: Action.ROLL_BACK,
+    }.get(state, Action.NOTHING)
+
+
+def _check(journal: Journal, launcher: LauncherStatus) -> None:
+    upgrade = launcher.upgrade
+    if upgrade is None or upgrade.id != journal.command.id:
+        raise Failed(
+            FailureReason.PROCESS_EXITED,
+            "the container restarted while the upgrade was under way",
+        )
+    if upgrade.state is UpgradeState.ROLLED_BACK:
+        reason = upgrade.reason.value if upgrade.reason else FailureReason.PROCESS_EXITED.value
+        raise Failed(FailureReason(reason), upgrade.message)
+
+
+def _with(journal: Journal, **changes: object) -> Journal:
+    progress = msgspec.structs.replace(journal.progress, **changes)
+    return msgspec.structs.replace(journal, progress=progress)
