@@ -46,7 +46,13 @@ class Launcher:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await self._converse(msgspec.json.encode(command))
-        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
+        except (
+            OSError,
+            TimeoutError,
+            EOFError,
+            msgspec.DecodeError,
+            asyncio.LimitOverrunError,
+        ) as error:
             why = str(error) or type(error).__name__
             raise LauncherUnreachable(f"cannot reach the launcher: {why}") from error
         if answer.error is not None:

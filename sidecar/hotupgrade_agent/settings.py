@@ -11,7 +11,6 @@ import msgspec
 from hotupgrade_api import pod_layout as layout
 from hotupgrade_api.agent_messages import BootConfig, HealthDefault
 
-
 T = TypeVar("T")
 
 

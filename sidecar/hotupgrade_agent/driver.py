@@ -1,0 +1,290 @@
+"""Drives the one upgrade of this pod: asks `upgrade` what is next, does it, journals it.
+
+Killed anywhere, a new driver reads the journal, asks the launcher, and goes on.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from hotupgrade_agent import fetch, upgrade
+from hotupgrade_agent.launcher import Launcher, LauncherRefused, LauncherUnreachable
+from hotupgrade_agent.probe import ProbeResult, generation_of, probe
+from hotupgrade_agent.store import Store
+from hotupgrade_agent.upgrade import Action, Failed, Journal
+from hotupgrade_api.agent_messages import FailureReason, PodState, UpgradeCommand
+from hotupgrade_api.launcher_messages import (
+    Base,
+    LauncherErrorCode,
+    LauncherHandoff,
+    LauncherStatus,
+    Program,
+    PromoteCommand,
+    RollbackCommand,
+    StartCommand,
+    TakenBack,
+    WeightCommand,
+)
+from hotupgrade_api.resource import IMAGE_REVISION, Health
+from hotupgrade_api.store_records import RevisionRecord
+
+log = logging.getLogger("hotupgrade.agent")
+
+UNREACHABLE_PAUSE_SECONDS = 0.5
+Clock = Callable[[], float]
+
+
+class Driver:
+    """One upgrade at a time. `changed` wakes whoever waits for the journal."""
+
+    def __init__(
+        self, launcher: Launcher, store: Store, default_health: Health | None, clock: Clock
+    ) -> None:
+        self._launcher = launcher
+        self._store = store
+        self._default_health = default_health
+        self._clock = clock
+        self._nudge = asyncio.Event()
+        self.changed = asyncio.Condition()
+        self.sequence = 0
+        self.journal = store.journal()
+
+    async def run(self) -> None:
+        """Until cancelled. A failure of ours is logged and tried again, never the end."""
+        while True:
+            try:
+                if not await self._step():
+                    await self._nudge.wait()
+                self._nudge.clear()
+            except LauncherUnreachable as error:
+                log.warning("%s", error)
+                await asyncio.sleep(UNREACHABLE_PAUSE_SECONDS)
+            except Exception:
+                log.exception("cannot go on with the upgrade; trying again")
+                await asyncio.sleep(1)
+
+    async def begin(self, command: UpgradeCommand, serving: str) -> None:
+        await self._save(upgrade.begun(command, serving, self._clock()))
+
+    async def promote(self) -> None:
+        if self.journal:
+            await self._save(upgrade.promote_asked(self.journal))
+
+    async def take_back(self, message: str) -> None:
+        if self.journal:
+            await self._save(
+                upgrade.failing(self.journal, FailureReason.REQUESTED, message or "asked to")
+            )
+
+    async def _save(self, journal: Journal) -> None:
+        """Journals first; what it stands for is done after."""
+        if journal != self.journal:
+            self._store.write_journal(journal)
+            self.journal = journal
+            log.info("upgrade %s: %s", journal.command.id, journal.progress.state)
+        self._nudge.set()
+        async with self.changed:
+            self.sequence += 1
+            self.changed.notify_all()
+
+    async def _step(self) -> bool:
+        """One action; False where nothing is under way."""
+        journal = self.journal
+        if journal is None or journal.progress.state in upgrade.FINAL:
+            return False
+        status = await self._launcher.status()
+        try:
+            action = upgrade.next_action(journal, status)
+            after = await self._do(action, journal, status)
+        except Failed as error:
+            after = upgrade.failing(journal, error.reason, str(error))
+        except LauncherRefused as error:
+            after = upgrade.failing(journal, _reason_of(error), str(error))
+        # An answer of the operator's may have come in while we acted: a rollback wins.
+        if self.journal is journal or (self.journal and after.progress.state in upgrade.FINAL):
+            await self._save(after)
+        return True
+
+    async def _do(self, action: Action, journal: Journal, status: LauncherStatus) -> Journal:
+        match action:
+            case Action.FETCH:
+                return await self._fetch(journal, status)
+            case Action.START:
+                return await self._start(journal)
+            case Action.AWAIT_LISTENING:
+                await self._launcher.wait(status.sequence, 20)
+            case Action.PROBE:
+                return await self._prove(journal, status)
+            case Action.HOLD:
+                await self._pause(journal.command.health.period_seconds)
+            case Action.FLIP:
+                command = WeightCommand(upgrade=journal.command.id, weight=100)
+                after = await self._launcher.call(command)
+                return upgrade.flipped(journal, after, self._clock())
+            case Action.WATCH:
+                return await self._watch(journal)
+            case Action.COMMIT:
+                return await self._commit(journal)
+            case Action.ROLL_BACK:
+                return await self._roll_back(journal)
+        return journal
+
+    async def _fetch(self, journal: Journal, status: LauncherStatus) -> Journal:
+        if not status.hot_capable:
+            raise Failed(FailureReason.NOT_HOT_CAPABLE, status.reason)
+        artifact, began = journal.command.artifact, time.monotonic()
+        if artifact is not None:
+            file = await fetch.stage(artifact, self._store)
+            program = Program(
+                file=str(file.relative_to(self._store.root)),
+                sha256=artifact.sha256 or "",
+                replaces=artifact.replaces,
+            )
+            record = RevisionRecord(
+                revision=journal.command.revision,
+                program=program,
+                version=journal.command.version,
+            )
+            self._store.write_revision(record)
+        return upgrade.staged(journal, (time.monotonic() - began) * 1000)
+
+    async def _start(self, journal: Journal) -> Journal:
+        command = journal.command
+        await self._save(upgrade.moved(journal, PodState.STARTING))
+        record = self._store.revision(command.revision)
+        program = None
+        if command.artifact is not None and record is not None:
+            file = str(self._store.root / record.program.file)
+            program = msgspec.structs.replace(record.program, file=file)
+        handoff = command.handoff
+        status = await self._launcher.call(
+            StartCommand(
+                upgrade=command.id,
+                revision=command.revision,
+                version=command.version,
+                program=program,
+                handoff=LauncherHandoff(
+                    ready_timeout_seconds=handoff.ready_timeout_seconds,
+                    drain_seconds=handoff.drain_seconds,
+                    lame_duck_seconds=handoff.lame_duck_seconds,
+                    stop_signal=handoff.stop_signal,
+                ),
+            )
+        )
+        if record is not None:
+            self._store.write_revision(msgspec.structs.replace(record, base=status.base))
+        _check_base(command.expected_base, status.base)
+        assert self.journal is not None
+        return upgrade.moved(self.journal, PodState.PROBING)
+
+    async def _prove(self, journal: Journal, status: LauncherStatus) -> Journal:
+        """Healthy `successThreshold` times in a row, within the ready time."""
+        health, good = self._health(journal), 0
+        deadline = self._clock() + journal.command.handoff.ready_timeout_seconds
+        while True:
+            result = await self._probe(journal, health, status)
+            good = good + 1 if result.healthy else 0
+            if good >= health.success_threshold:
+                return upgrade.proven(self.journal or journal)
+            if self._clock() >= deadline:
+                raise Failed(FailureReason.PROBE_FAILED, f"the new process {result.why}")
+            if await self._pause(health.period_seconds, journal):
+                return self.journal or journal
+            status = await self._launcher.status()
+
+    async def _watch(self, journal: Journal) -> Journal:
+        """The rollback window: probes on, while the old process is warm."""
+        health, bad = self._health(journal), 0
+        while not upgrade.window_over(journal, self._clock()):
+            status = await self._launcher.status()
+            result = await self._probe(journal, health, status)
+            bad = 0 if result.healthy else bad + 1
+            if bad >= health.failure_threshold:
+                raise Failed(FailureReason.PROBE_FAILED, f"the new process {result.why}")
+            rest = journal.flipped_at + journal.command.handoff.rollback_window_seconds
+            pause = min(health.period_seconds, max(0.0, rest - self._clock()))
+            if await self._pause(pause, journal):
+                return self.journal or journal
+        upgrade.next_action(journal, await self._launcher.status())  # its last chance to object
+        return upgrade.moved(journal, PodState.COMMITTING)
+
+    async def _commit(self, journal: Journal) -> Journal:
+        """`current` first: from the promote on there is no old process to go back to."""
+        command = journal.command
+        self._store.commit(command.revision)
+        try:
+            await self._launcher.call(PromoteCommand(upgrade=command.id))
+        except LauncherRefused as error:
+            status = await self._launcher.status()
+            if status.revision != command.revision:  # the container restarted, superseded
+                self._store.commit(journal.progress.previous_revision)
+                raise Failed(FailureReason.PROCESS_EXITED, str(error)) from error
+        self._store.prune({command.revision, journal.progress.previous_revision})
+        return upgrade.committed(journal, self._clock())
+
+    async def _roll_back(self, journal: Journal) -> Journal:
+        progress, rollback_ms = journal.progress, 0.0
+        self._store.commit(progress.previous_revision)
+        reason = progress.reason or FailureReason.REQUESTED
+        known = {r.value for r in TakenBack}
+        command = RollbackCommand(
+            upgrade=journal.command.id,
+            reason=TakenBack(reason.value if reason.value in known else TakenBack.REQUESTED.value),
+            message=progress.message,
+        )
+        try:
+            status = await self._launcher.call(command)
+            rollback_ms = status.upgrade.rollback_ms if status.upgrade else 0.0
+        except LauncherRefused as error:
+            if error.code is not LauncherErrorCode.NOT_FOUND:
+                log.warning("%s", error)
+        return upgrade.failed(journal, rollback_ms, self._clock())
+
+    async def _probe(self, journal: Journal, health: Health, status: LauncherStatus) -> ProbeResult:
+        upgrade.next_action(journal, status)  # raises where the launcher took it back
+        number = status.upgrade.generation if status.upgrade else 0
+        generation = generation_of(status, number)
+        return await probe(health, generation) if generation else ProbeResult("is gone")
+
+    async def _pause(self, seconds: float, journal: Journal | None = None) -> bool:
+        """Sleeps, but not through a command; says whether one came in."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._nudge.wait()
+        except TimeoutError:
+            return False
+        self._nudge.clear()
+        return journal is not None and self.journal is not journal
+
+    def _health(self, journal: Journal) -> Health:
+        health = journal.command.health
+        default = self._default_health
+        if health.http_get or health.tcp_socket or default is None:
+            return health
+        return msgspec.structs.replace(
+            health, http_get=default.http_get, tcp_socket=default.tcp_socket
+        )
+
+
+def _check_base(expected: Base | None, found: Base) -> None:
+    if expected is None:
+        return
+    for name in ("image", "sha256"):
+        want, got = getattr(expected, name), getattr(found, name)
+        if want and got and want != got:
+            raise Failed(
+                FailureReason.SUPERSEDED, f"the revision holds for {name} {want}; here it is {got}"
+            )
+
+
+def _reason_of(error: LauncherRefused) -> FailureReason:
+    if error.code is LauncherErrorCode.UNSUPPORTED:
+        return FailureReason.NOT_HOT_CAPABLE
+    return FailureReason.START_FAILED
+
+
+def serving_revision(status: LauncherStatus) -> str:
+    return status.revision or IMAGE_REVISION
