@@ -19,7 +19,7 @@ test: $(VENV)/stamp  ## everything that needs no cluster
 lint: $(VENV)/stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy api bench tests
+	$(BIN)/mypy api sidecar/hotupgrade_agent bench tests
 	test -z "$$(gofmt -l $(GO_MODULES))"
 	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from hotupgrade_agent import fetch, upgrade
+from hotupgrade_agent import fetch, metrics, upgrade
 from hotupgrade_agent.launcher import Launcher, LauncherRefused, LauncherUnreachable
 from hotupgrade_agent.probe import ProbeResult, generation_of, probe
 from hotupgrade_agent.store import Store
@@ -81,14 +81,25 @@ class Driver:
 
     async def _save(self, journal: Journal) -> None:
         """Journals first; what it stands for is done after."""
-        if journal != self.journal:
-            self._store.write_journal(journal)
-            self.journal = journal
-            log.info("upgrade %s: %s", journal.command.id, journal.progress.state)
+        if journal == self.journal:
+            return
+        self._store.write_journal(journal)
+        self.journal = journal
+        log.info("upgrade %s: %s", journal.command.id, journal.progress.state)
+        if journal.progress.state in upgrade.FINAL:
+            self._count(journal)
         self._nudge.set()
         async with self.changed:
             self.sequence += 1
             self.changed.notify_all()
+
+    @staticmethod
+    def _count(journal: Journal) -> None:
+        progress = journal.progress
+        reason = progress.reason.value if progress.reason else ""
+        metrics.UPGRADES.labels(progress.state.value, reason).inc()
+        if progress.flip_ms:
+            metrics.FLIP_SECONDS.observe(progress.flip_ms / 1000)
 
     async def _step(self) -> bool:
         """One action; False where nothing is under way."""

@@ -110,6 +110,15 @@ def failed(journal: Journal, rollback_ms: float, now: float) -> Journal:
     return _with(journal, state=PodState.FAILED, rollback_ms=rollback_ms, finished_at=now)
 
 
+def overlaid(done: Journal, asked: Journal) -> Journal:
+    """What we did, under what was asked for meanwhile. A commit that is done stays."""
+    if asked.command.id != done.command.id:
+        return asked
+    if asked.progress.state is PodState.ROLLING_BACK and done.progress.state not in FINAL:
+        return asked
+    return promote_asked(done) if asked.promote and not done.promote else done
+
+
 def window_over(journal: Journal, now: float) -> bool:
     """Whether the rollback window has ended. A clock that was set back does not prolong it."""
     window = journal.command.handoff.rollback_window_seconds

@@ -1,0 +1,178 @@
+"""One pod without Kubernetes: a real launcher with a real server, and a real supervised agent."""
+
+import hashlib
+import http.server
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hotupgrade_agent.certificate import make_pem
+from tests.functional.launcher_process import LauncherProcess, free_port, launcher_binary, until
+
+POD_UID = "11111111-2222-3333-4444-555555555555"
+HOT_UPGRADE_UID = "99999999-8888-7777-6666-555555555555"
+
+
+class Artifacts:
+    """Serves files over http on loopback until the block ends."""
+
+    def __init__(self, files: dict[str, Path]) -> None:
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = files.get(self.path.strip("/"))
+                if path is None:
+                    self.send_error(404)
+                    return
+                body = path.read_bytes()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> "Artifacts":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@dataclass
+class Pod:
+    """Call start() in a `with`; the operator's certificate is its own CA."""
+
+    directory: Path
+    command: list[str]
+    operator_name: str = "hotupgrade-operator"
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __enter__(self) -> "Pod":
+        self.store = self.directory / "store"
+        self.store.mkdir(exist_ok=True)
+        self.port, self.metrics_port = free_port(), free_port()
+        self.operator_pem = self.directory / "operator.pem"
+        self.operator_pem.write_bytes(make_pem(self.operator_name))
+        (self.directory / "token").write_text("a token")
+        variables = {"HOTUPGRADE_STORE": str(self.store), "HOTUPGRADE_IMAGE": "app:1"}
+        options = ["--on-exit", "restart"]
+        self.launcher = LauncherProcess(self.directory, self.command, options, variables)
+        self.launcher.__enter__()
+        self.start_agent()
+        return self
+
+    def start_agent(self) -> None:
+        pem = self.operator_pem.read_text()
+        environment = {
+            **os.environ,
+            "HOTUPGRADE_POD_NAME": "web-1",
+            "HOTUPGRADE_POD_NAMESPACE": "default",
+            "HOTUPGRADE_POD_UID": POD_UID,
+            "HOTUPGRADE_UID": HOT_UPGRADE_UID,
+            "HOTUPGRADE_STORE": str(self.store),
+            "HOTUPGRADE_SOCKET": str(self.launcher.socket),
+            "HOTUPGRADE_BIND_ADDRESS": "127.0.0.1",
+            "HOTUPGRADE_AGENT_PORT": str(self.port),
+            "HOTUPGRADE_METRICS_PORT": str(self.metrics_port),
+            "HOTUPGRADE_TOKEN_FILE": str(self.directory / "token"),
+            "HOTUPGRADE_CA_BUNDLE": pem[pem.index("-----BEGIN CERTIFICATE") :],
+        }
+        command = [str(launcher_binary()), "supervise", "--"]
+        command += [sys.executable, "-m", "hotupgrade_agent.main", "serve"]
+        with (self.directory / "agent.log").open("ab") as log:
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.processes.append(process)
+        until("the agent answers", self.reachable, 30)
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+        self.launcher.__exit__()
+
+    def kill_python(self) -> None:
+        """SIGKILL to the supervised child alone."""
+        pid = self.processes[-1].pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+
+    def reachable(self) -> bool:
+        try:
+            self.status()
+        except OSError:
+            return False
+        return True
+
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.load_cert_chain(self.operator_pem)
+        data = None if body is None else json.dumps(body).encode()
+        url = f"https://127.0.0.1:{self.port}{path}"
+        request = urllib.request.Request(url, data=data, method=method)
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text.startswith(b"{") else text.decode()
+
+    def status(self) -> dict[str, Any]:
+        status, answer = self.request("GET", "/v1/status")
+        if status != 200:
+            raise OSError(f"{status}: {answer}")
+        return dict(answer)
+
+    def target(self, revision: str, identity: str) -> dict[str, Any]:
+        return {
+            "podUid": POD_UID,
+            "hotUpgradeUid": HOT_UPGRADE_UID,
+            "revision": revision,
+            "id": identity,
+        }
+
+    def upgrade(self, revision: str, url: str, file: Path, **more: Any) -> tuple[int, Any]:
+        """PUTs an upgrade with short times; `more` is laid over the command."""
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        command = {
+            **self.target(revision, f"u-{revision}"),
+            "artifact": {"source": {"http": {"url": url}}, "sha256": sha256},
+            "version": revision,
+            "handoff": {"readyTimeoutSeconds": 2, "rollbackWindowSeconds": 2, "drainSeconds": 5},
+            "health": {"periodSeconds": 0.1},
+            **more,
+        }
+        return self.request("PUT", "/v1/upgrade", command)
+
+    def finished(self, identity: str) -> dict[str, Any]:
+        """The progress of that upgrade once it is final."""
+
+        def final() -> dict[str, Any] | None:
+            try:
+                progress = self.status().get("progress", {})
+            except OSError:
+                return None
+            done = progress.get("id") == identity and progress["state"] in ("committed", "failed")
+            return progress if done else None
+
+        try:
+            return dict(until(f"the end of {identity}", final, 40))
+        except AssertionError as error:
+            log = (self.directory / "agent.log").read_text()[-3000:]
+            raise AssertionError(f"{error}: {self.status().get('progress')}\n{log}") from error

@@ -1,0 +1,147 @@
+"""A real agent drives a real launcher with a real server, over mutual TLS."""
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.functional.agent_process import Artifacts, Pod
+from tests.functional.launcher_process import Load, free_port, go_server, listens, until
+
+JSON_UP = {"expect": {"json": {"status": "UP"}}, "periodSeconds": 0.1}
+
+
+@pytest.fixture
+def artifacts() -> Iterator[Artifacts]:
+    files = {"v2": go_server("v2")}
+    for behaviour in ("exit", "silent", "down", "crash"):
+        files[behaviour] = go_server("v3", behaviour)
+    with Artifacts(files) as server:
+        yield server
+
+
+@pytest.fixture
+def pod(tmp_path: Path) -> Iterator[Pod]:
+    port = free_port()
+    with Pod(tmp_path, [str(go_server("v1")), f"127.0.0.1:{port}"]) as pod:
+        until("the server listens", lambda: listens("127.0.0.1", port))
+        pod.app_port = port  # type: ignore[attr-defined]
+        yield pod
+
+
+def app(pod: Pod) -> str:
+    return f"http://127.0.0.1:{pod.app_port}/"  # type: ignore[attr-defined]
+
+
+def health(pod: Pod) -> dict[str, object]:
+    return {"httpGet": {"path": "/health", "port": pod.app_port}, **JSON_UP}  # type: ignore[attr-defined]
+
+
+def test_upgrade_is_committed_and_fails_no_request(pod: Pod, artifacts: Artifacts) -> None:
+    load = Load(app(pod))
+    status, _ = pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), health=health(pod))
+    assert status == 202
+    progress = pod.finished("u-r2")
+    report = load.stop()
+    after = Load(app(pod), "-requests", "50").finish()
+    assert progress["state"] == "committed", progress
+    assert report["failed"] == 0, report
+    assert set(after["versions"]) == {"v2"}
+    assert pod.status()["committedRevision"] == "r2"
+    again, _ = pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), health=health(pod))
+    assert again == 200
+    assert len(pod.launcher.status()["generations"]) == 2
+
+
+def test_crashed_app_comes_back_as_what_was_committed(pod: Pod, artifacts: Artifacts) -> None:
+    pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"))
+    assert pod.finished("u-r2")["state"] == "committed"
+    pod.launcher.__exit__()
+    pod.launcher.__enter__()
+    until("the server listens", lambda: listens("127.0.0.1", int(app(pod).split(":")[2][:-1])))
+    after = Load(app(pod), "-requests", "50").finish()
+    assert set(after["versions"]) == {"v2"}
+    assert pod.status()["revision"] == "r2"
+
+
+@pytest.mark.parametrize(
+    ("artifact", "reason"),
+    [
+        ("wrong-digest", "DigestMismatch"),
+        ("missing", "FetchFailed"),
+        ("exit", "ProcessExited"),
+        ("silent", "NotReady"),
+        ("down", "ProbeFailed"),
+        ("crash", "ProcessExited"),
+    ],
+)
+def test_bad_artifact_leaves_the_old_version_serving(
+    artifact: str, reason: str, pod: Pod, artifacts: Artifacts
+) -> None:
+    behaviour = artifact if artifact in ("exit", "silent", "down", "crash") else ""
+    file = go_server("v3", behaviour) if behaviour else go_server("v1")
+    name = "v2" if artifact == "wrong-digest" else artifact
+    load = Load(app(pod))
+    pod.upgrade("r3", f"{artifacts.url}/{name}", file, health=health(pod))
+    progress = pod.finished("u-r3")
+    report = load.stop()
+    after = Load(app(pod), "-requests", "50").finish()
+    assert (progress["state"], progress["reason"]) == ("failed", reason), progress
+    assert progress["message"]
+    assert report["failed"] == 0, report
+    assert set(after["versions"]) == {"v1"}
+    assert pod.status().get("committedRevision", "image") == "image"
+
+
+@pytest.mark.parametrize("kills", [3])
+def test_agent_killed_during_an_upgrade_goes_on(kills: int, pod: Pod, artifacts: Artifacts) -> None:
+    load = Load(app(pod))
+    pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), health=health(pod))
+    for _ in range(kills):
+        pod.kill_python()
+        until("the agent answers", pod.reachable, 30)
+    progress = pod.finished("u-r2")
+    report = load.stop()
+    assert progress["state"] == "committed", progress
+    assert report["failed"] == 0, report
+    assert len(pod.launcher.status()["generations"]) == 2
+
+
+def test_hold_waits_for_promote_and_rollback_takes_back(pod: Pod, artifacts: Artifacts) -> None:
+    def state(wanted: str) -> bool:
+        return bool(pod.status()["progress"]["state"] == wanted)
+
+    pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), hold=True)
+    until("hold", lambda: state("holding"))
+    assert set(Load(app(pod), "-requests", "50").finish()["versions"]) == {"v1"}
+    assert pod.request("POST", "/v1/rollback", pod.target("r2", "u-r2"))[0] == 200
+    assert pod.finished("u-r2")["reason"] == "Requested"
+    pod.upgrade("r4", f"{artifacts.url}/v2", go_server("v2"), hold=True)
+    until("hold", lambda: state("holding"))
+    assert pod.request("POST", "/v1/promote", pod.target("r4", "u-r4"))[0] == 200
+    assert pod.finished("u-r4")["state"] == "committed"
+
+
+def test_command_for_another_pod_is_refused(pod: Pod, artifacts: Artifacts) -> None:
+    file = go_server("v2")
+    status, answer = pod.upgrade("r2", f"{artifacts.url}/v2", file, podUid="another")
+    assert (status, answer["code"]) == (409, "WrongTarget")
+
+
+def test_caller_without_the_operators_certificate_gets_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    command = [str(go_server("v1")), f"127.0.0.1:{port}"]
+    with Pod(tmp_path, command) as pod:
+        (tmp_path / "other").mkdir()
+        pod.operator_pem = stranger(tmp_path / "other")
+        with pytest.raises((ssl.SSLError, OSError)):
+            pod.request("GET", "/v1/status")
+
+
+def stranger(directory: Path) -> Path:
+    from hotupgrade_agent.certificate import make_pem
+
+    path = directory / "stranger.pem"
+    path.write_bytes(make_pem("hotupgrade-operator"))
+    return path
