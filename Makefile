@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hotupgrade
 GO_MODULES := $(dir $(shell git ls-files '*go.mod'))
 
-.PHONY: test lint reference fmt
+.PHONY: test lint reference fmt bench crd
 
 $(VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -29,3 +29,9 @@ fmt: $(VENV)/stamp
 
 reference: $(VENV)/stamp  ## docs/reference, written from the types
 	$(BIN)/python -m hotupgrade_api.reference docs/reference
+
+bench: $(VENV)/stamp  ## ratios, measured now; writes docs/performance.md
+	$(BIN)/python -m bench
+
+crd: $(VENV)/stamp  ## the chart's CRD, written from the types
+	$(BIN)/python -m hotupgrade_api.crd charts/hotupgrade/templates/crd.yaml

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from bench.processes import free_port, rss_bytes, wait_until_listening
+from hotupgrade_agent.certificate import make_pem
 from hotupgrade_api import pod_layout
 
 SETTLE_SECONDS = 3.0
@@ -19,6 +20,7 @@ def agent_rss(directory: Path) -> int:
     store.mkdir()
     token = directory / "token"
     token.write_text("none")
+    certificate = make_pem("hotupgrade-operator").decode()
     env = {
         **os.environ,
         pod_layout.ENV_POD_NAME: "bench",
@@ -32,7 +34,7 @@ def agent_rss(directory: Path) -> int:
         pod_layout.ENV_AGENT_PORT: str(port),
         pod_layout.ENV_METRICS_PORT: str(metrics),
         pod_layout.ENV_BIND_ADDRESS: "127.0.0.1",
-        pod_layout.ENV_CA_BUNDLE: "",
+        pod_layout.ENV_CA_BUNDLE: certificate[certificate.index("-----BEGIN CERT") :],
         pod_layout.ENV_TOKEN_FILE: str(token),
     }
     command = [sys.executable, "-m", "hotupgrade_agent.main", "serve"]

@@ -1,0 +1,189 @@
+"""Writes the CustomResourceDefinition from the types: `python -m hotupgrade_api.crd FILE`.
+
+msgspec's JSON schema becomes a structural schema (apiextensions.k8s.io/v1): references resolved,
+null unions made optional fields, int-or-string marked, and CEL rules where one field depends on
+another. What the API server can refuse, it refuses.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from hotupgrade_api import resource
+from hotupgrade_api.resource import HotUpgradeSpec
+from hotupgrade_api.resource_status import HotUpgradeStatus
+
+Schema = dict[str, Any]
+
+HEAD = """{{- /* written by `make crd` from api/hotupgrade_api; change the types */}}
+{{- if .Values.crds.enabled }}
+"""
+KEEP = """  {{- if .Values.crds.keep }}
+  annotations: {helm.sh/resource-policy: keep}
+  {{- end }}
+"""
+TAIL = "{{- end }}\n"
+
+
+def _one_of(*names: str) -> Schema:
+    flags = ", ".join(f"has(self.{name})" for name in names)
+    return {
+        "rule": f"[{flags}].filter(x, x).size() == 1",
+        "message": f"exactly one of {', '.join(names)} is needed",
+    }
+
+
+# By the type's name; https://kubernetes.io/docs/reference/using-api/cel/
+RULES: dict[str, list[Schema]] = {
+    "WorkloadRef": [{"rule": "self == oldSelf", "message": "workloadRef is immutable"}],
+    "SecretRef": [{"rule": "self == oldSelf", "message": "secretRef is immutable"}],
+    "Source": [_one_of("http", "oci", "s3")],
+    "Artifact": [
+        _one_of("source", "platforms"),
+        {
+            "rule": "has(self.source) == has(self.sha256)",
+            "message": "source and sha256 belong together; a platform has its own",
+        },
+        {
+            "rule": "!has(self.signature) || has(self.secretRef)",
+            "message": "signature names a key of secretRef, which is missing",
+        },
+    ],
+    "Step": [_one_of("setPods", "setWeight", "pause", "analysis")],
+    "TrafficRouting": [_one_of("istio", "gatewayAPI")],
+    "Health": [
+        {
+            "rule": "!(has(self.httpGet) && has(self.tcpSocket))",
+            "message": "httpGet and tcpSocket exclude each other",
+        }
+    ],
+}
+
+COLUMNS = [
+    ("Phase", "string", ".status.phase"),
+    ("Step", "integer", ".status.currentStepIndex"),
+    ("Weight", "integer", ".status.weights.update"),
+    ("Desired", "integer", ".status.pods"),
+    ("Updated", "integer", ".status.updatedPods"),
+    ("Ready", "integer", ".status.readyPods"),
+    ("Stable", "string", ".status.stableRevision"),
+    ("Target", "string", ".status.updateRevision"),
+    ("Age", "date", ".metadata.creationTimestamp"),
+]
+
+
+def structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """One node of a JSON schema as a structural one."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        node = structural(definitions[name], definitions)
+        if name in RULES:
+            node["x-kubernetes-validations"] = RULES[name]
+        return node
+    if "anyOf" in schema:
+        return _union([s for s in schema["anyOf"] if s.get("type") != "null"], definitions)
+    node = {
+        key: value
+        for key, value in schema.items()
+        if key in ("type", "enum", "pattern", "minLength", "maxLength", "maxItems", "minimum")
+        or key in ("maximum", "description")
+    }
+    if "enum" in node:
+        node["type"] = "string"
+    if "exclusiveMinimum" in schema:  # OpenAPI 3.0: a flag beside minimum
+        node |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
+    if schema.get("type") == "array":
+        node["items"] = structural(schema["items"], definitions)
+    if "properties" in schema:
+        node["properties"] = {
+            name: structural(part, definitions) for name, part in schema["properties"].items()
+        }
+        if schema.get("required"):
+            node["required"] = list(schema["required"])
+    elif isinstance(schema.get("additionalProperties"), dict):
+        node["additionalProperties"] = structural(schema["additionalProperties"], definitions)
+    return node
+
+
+def _union(branches: list[Schema], definitions: dict[str, Schema]) -> Schema:
+    if len(branches) == 1:
+        return structural(branches[0], definitions)
+    if {b.get("type") for b in branches} == {"integer", "string"}:
+        pattern = next((b["pattern"] for b in branches if "pattern" in b), None)
+        node: Schema = {
+            "x-kubernetes-int-or-string": True,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+        }
+        return node | ({"pattern": pattern} if pattern else {})
+    return {"x-kubernetes-preserve-unknown-fields": True}  # a scalar of any type
+
+
+def _root(kind: type) -> Schema:
+    (schema,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    return structural(schema, definitions)
+
+
+def definition() -> Schema:
+    """The CustomResourceDefinition, ready for the API server."""
+    version = {
+        "name": resource.API_VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [
+            {"name": name, "type": kind, "jsonPath": path} for name, kind, path in COLUMNS
+        ],
+        "schema": {
+            "openAPIV3Schema": {
+                "type": "object",
+                "required": ["spec"],
+                "properties": {
+                    "apiVersion": {"type": "string"},
+                    "kind": {"type": "string"},
+                    "metadata": {"type": "object"},
+                    "spec": _root(HotUpgradeSpec),
+                    "status": _root(HotUpgradeStatus),
+                },
+            }
+        },
+    }
+    names = {
+        "kind": resource.KIND,
+        "listKind": f"{resource.KIND}List",
+        "plural": resource.PLURAL,
+        "singular": resource.KIND.lower(),
+        "shortNames": [resource.SHORT_NAME],
+        "categories": ["all"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{resource.PLURAL}.{resource.GROUP}"},
+        "spec": {
+            "group": resource.GROUP,
+            "names": names,
+            "scope": "Namespaced",
+            "versions": [version],
+        },
+    }
+
+
+class _Plain(yaml.SafeDumper):
+    """No anchors: the rules of a type appear wherever it does."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def render() -> str:
+    """The chart's template."""
+    text = yaml.dump(definition(), Dumper=_Plain, sort_keys=False, width=1000)
+    name = f"  name: {resource.PLURAL}.{resource.GROUP}\n"
+    return HEAD + text.replace(name, name + KEEP, 1) + TAIL
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(render())
