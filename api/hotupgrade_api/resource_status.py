@@ -69,6 +69,7 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     failed_pods: list[FailedPod] = []  # at most 20
     weights: Weights = Weights()
     rejected_revision: str = ""  # failed; applying the same spec again does not restart it
+    rejected_generation: int = 0  # of the spec that it failed for
     handled_request: str = ""  # the last token of the request annotation that was acted on
     upgrade_started_at: str = ""
     history: list[HistoryEntry] = []

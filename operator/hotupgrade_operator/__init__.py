@@ -1,0 +1,1 @@
+"""The operator: decides which pod runs which revision, and when."""

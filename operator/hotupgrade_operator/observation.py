@@ -1,0 +1,85 @@
+"""What was observed of one HotUpgrade: frozen, complete, and all that a plan may know."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from hotupgrade_api.agent_messages import AgentStatus, PodState
+from hotupgrade_api.resource import HotUpgradeSpec
+from hotupgrade_api.resource_status import HotUpgradeStatus
+
+FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
+
+
+@dataclass(frozen=True)
+class PodObservation:
+    """One pod of the workload. agent is None where it was not asked or did not answer."""
+
+    name: str
+    uid: str
+    ready: bool = True
+    terminating: bool = False
+    started: bool = True  # its containers run, and it has an IP
+    injected: bool = True
+    revision_label: str = ""
+    version_annotation: str = ""
+    agent: AgentStatus | None = None
+    agent_error: str = ""
+
+
+@dataclass(frozen=True)
+class Observation:
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: HotUpgradeSpec
+    status: HotUpgradeStatus
+    pods: tuple[PodObservation, ...] = ()
+    workload_found: bool = True
+
+
+class Standing(Enum):
+    """Where a pod is on its way to a revision."""
+
+    ABSENT = "absent"  # starting or terminating: nothing to do yet
+    NOT_INJECTED = "NotInjected"
+    UNREACHABLE = "AgentUnreachable"
+    NOT_CAPABLE = "NotHotCapable"
+    SUPERSEDED = "Superseded"  # its image is another than the revision holds for
+    OTHER = "other"  # an upgrade to another revision is under way
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
+    DONE = "done"
+
+
+def command_id(pod: PodObservation, revision: str, generation: int) -> str:
+    """The same for each try of an operator that was killed: an agent does it once."""
+    return f"{revision}.{generation}.{pod.uid}"
+
+
+def standing(pod: PodObservation, revision: str, generation: int, base_image: str) -> Standing:
+    """Pure. base_image: the image that the revision holds for; empty matches any."""
+    agent = pod.agent
+    if pod.terminating or not pod.started:
+        return Standing.ABSENT
+    if not pod.injected:
+        return Standing.NOT_INJECTED
+    if agent is None or agent.launcher is None:
+        return Standing.UNREACHABLE
+    progress = agent.progress
+    if progress is not None and progress.state not in FINAL:
+        return Standing.RUNNING if progress.revision == revision else Standing.OTHER
+    if base_image and agent.base.image and agent.base.image != base_image:
+        return Standing.SUPERSEDED
+    if agent.revision == revision and agent.committed_revision == revision:
+        return Standing.DONE
+    if not agent.hot_capable:
+        return Standing.NOT_CAPABLE
+    if (
+        progress is not None
+        and progress.state is PodState.FAILED
+        and progress.id == command_id(pod, revision, generation)
+    ):
+        return Standing.FAILED
+    return Standing.WAITING

@@ -1,0 +1,58 @@
+"""Pure: what is wrong with a spec that the schema cannot say, and what is not implemented yet."""
+
+from hotupgrade_api.resource import (
+    ArtifactFormat,
+    ArtifactRequires,
+    AutoscalingMode,
+    HandoffMode,
+    HandoffResources,
+    HotUpgradeSpec,
+    NetworkPolicyMode,
+    StrategyType,
+)
+
+
+def not_implemented(spec: HotUpgradeSpec) -> list[str]:
+    """The fields that a later release will act on. They are refused, never ignored silently."""
+    artifact, source = spec.artifact, spec.artifact.source if spec.artifact else None
+    checks = [
+        ("spec.artifact.source.oci", source is not None and source.oci is not None),
+        ("spec.artifact.source.s3", source is not None and source.s3 is not None),
+        ("spec.artifact.platforms", bool(artifact and artifact.platforms)),
+        ("spec.artifact.signature", bool(artifact and artifact.signature)),
+        ("spec.artifact.secretRef", bool(artifact and artifact.secret_ref)),
+        (
+            "spec.artifact.format",
+            bool(artifact and artifact.format in (ArtifactFormat.TAR_GZ, ArtifactFormat.TAR_ZST)),
+        ),
+        (
+            "spec.artifact.requires",
+            bool(artifact and artifact.requires is not ArtifactRequires.NOTHING),
+        ),
+        (
+            "spec.handoff.mode",
+            spec.handoff.mode not in (HandoffMode.AUTO, HandoffMode.TRANSPARENT),
+        ),
+        ("spec.handoff.resources", spec.handoff.resources is HandoffResources.RESIZE),
+        ("spec.strategy.type", spec.strategy.type is StrategyType.ROLLING_UPDATE),
+        ("spec.strategy.steps", bool(spec.strategy.steps)),
+        ("spec.analysis", spec.analysis is not None),
+        ("spec.trafficRouting", spec.traffic_routing is not None),
+        ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),
+        ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
+    ]
+    return [field for field, used in checks if used]
+
+
+def invalid(spec: HotUpgradeSpec) -> str:
+    """What is wrong, where, and what would be right; empty where nothing is."""
+    health = spec.health
+    if health.http_get is None and health.expect.json:
+        return "spec.health.expect.json needs spec.health.httpGet: only an HTTP answer has a body"
+    replaces = spec.artifact.replaces if spec.artifact else ""
+    if replaces and spec.command and replaces not in spec.command:
+        return (
+            f"spec.artifact.replaces is {replaces!r}, which is no word of spec.command "
+            f"{spec.command}; one of them is right"
+        )
+    return ""

@@ -1,0 +1,265 @@
+"""A HotUpgrade's plan, made again from every observation on the way, leads to the goal."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from hotupgrade_api.agent_messages import AgentStatus, FailureReason, PodState, Progress
+from hotupgrade_api.launcher_messages import Base, LauncherStatus, Mode
+from hotupgrade_api.resource import Artifact, HotUpgradeSpec, HttpSource, Source, WorkloadRef
+from hotupgrade_api.resource_status import HotUpgradeStatus, Phase
+from hotupgrade_api.revision import revision_of
+from hotupgrade_operator import plan, status
+from hotupgrade_operator.observation import Observation, PodObservation
+from hotupgrade_operator.plan import PublishRevision, StartUpgrade, TakeBack
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+GOOD = Artifact(source=Source(http=HttpSource(url="http://a/2")), sha256="2" * 64, version="2")
+BAD = Artifact(source=Source(http=HttpSource(url="http://a/3")), sha256="3" * 64, version="3")
+WORKLOAD = WorkloadRef(api_version="apps/v1", kind="Deployment", name="web")
+
+
+def spec(artifact: Artifact | None, **more: object) -> HotUpgradeSpec:
+    return msgspec.structs.replace(HotUpgradeSpec(workload_ref=WORKLOAD, artifact=artifact), **more)
+
+
+def pod(name: str, image: str = "app:1") -> PodObservation:
+    agent = AgentStatus(
+        pod_uid=name,
+        sequence=0,
+        agent_version="1",
+        base=Base(image=image),
+        launcher=LauncherStatus(sequence=1, mode=Mode.TRANSPARENT),
+    )
+    return PodObservation(name=name, uid=name, agent=agent, revision_label="image")
+
+
+@dataclass
+class World:
+    """A simulated cluster: pods finish what they are told, one step of it at a time."""
+
+    seen: Observation
+    started: list[str]
+    most_at_once: int = 0
+
+    def reconcile(self) -> plan.Plan:
+        made = plan.make(self.seen)
+        after = status.render(self.seen, made, NOW)
+        self.seen = replace(self.seen, status=after)
+        for action in made.actions:
+            self.carry_out(action)
+        running = sum(1 for p in self.seen.pods if self.running(p))
+        self.most_at_once = max(self.most_at_once, running)
+        return made
+
+    @staticmethod
+    def running(pod: PodObservation) -> bool:
+        progress = pod.agent.progress if pod.agent else None
+        return progress is not None and progress.state is PodState.WATCHING
+
+    def carry_out(self, action: plan.Action) -> None:
+        match action:
+            case StartUpgrade():
+                self.started.append(action.id)
+                progress = Progress(
+                    id=action.id,
+                    revision=action.revision,
+                    state=PodState.WATCHING,
+                    version=action.version,
+                )
+                self.change(action.pod, progress=progress)
+            case TakeBack():
+                pass
+            case PublishRevision():
+                self.put(
+                    replace(
+                        self.find(action.pod.name),
+                        revision_label=action.revision,
+                        version_annotation=action.version,
+                    )
+                )
+
+    def finish(self) -> None:
+        """Every pod ends what it does; the bad artifact fails."""
+        for found in self.seen.pods:
+            progress = found.agent.progress if found.agent else None
+            if progress is None or progress.state is not PodState.WATCHING:
+                continue
+            if progress.revision == revision_of(BAD):
+                failed = msgspec.structs.replace(
+                    progress,
+                    state=PodState.FAILED,
+                    reason=FailureReason.PROBE_FAILED,
+                    message="status is 'DOWN'",
+                )
+                self.change(found, progress=failed)
+                continue
+            done = msgspec.structs.replace(progress, state=PodState.COMMITTED)
+            self.change(
+                found,
+                progress=done,
+                revision=progress.revision,
+                version=progress.version,
+                committed_revision=progress.revision,
+            )
+
+    def change(self, of: PodObservation, **changes: object) -> None:
+        current = self.find(of.name)
+        assert current.agent is not None
+        self.put(replace(current, agent=msgspec.structs.replace(current.agent, **changes)))
+
+    def find(self, name: str) -> PodObservation:
+        return next(p for p in self.seen.pods if p.name == name)
+
+    def put(self, changed: PodObservation) -> None:
+        pods = tuple(changed if p.name == changed.name else p for p in self.seen.pods)
+        self.seen = replace(self.seen, pods=pods)
+
+    def apply(self, wanted: HotUpgradeSpec) -> None:
+        self.seen = replace(self.seen, spec=wanted, generation=self.seen.generation + 1)
+
+    def settle(self) -> None:
+        for _ in range(50):
+            self.reconcile()
+            self.finish()
+        self.reconcile()
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        found = next(c for c in self.seen.status.conditions if c.type == kind)
+        return found.status, found.reason
+
+    def revisions(self) -> set[str]:
+        return {p.agent.revision for p in self.seen.pods if p.agent}
+
+
+def world(artifact: Artifact | None, pods: int = 4, **more: object) -> World:
+    seen = Observation(
+        namespace="default",
+        name="web",
+        uid="u",
+        generation=1,
+        spec=spec(artifact, **more),
+        status=HotUpgradeStatus(),
+        pods=tuple(pod(f"web-{n}") for n in range(pods)),
+    )
+    return World(seen, [])
+
+
+def test_upgrades_every_pod_once_and_at_most_max_concurrent_at_a_time() -> None:
+    w = world(GOOD, pods=8)
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+    assert sorted(w.started) == sorted(set(w.started))
+    assert (len(w.started), w.most_at_once) == (8, 2)
+    assert w.condition("Ready") == ("True", "Upgraded")
+    assert w.seen.status.stable_revision == revision_of(GOOD)
+    assert {p.revision_label for p in w.seen.pods} == {revision_of(GOOD)}
+
+
+def test_settled_plan_acts_no_more_and_its_status_stays_equal() -> None:
+    w = world(GOOD)
+    w.settle()
+    before = w.seen.status
+    assert w.reconcile().actions == ()
+    assert w.seen.status == before
+
+
+def test_first_failure_takes_every_pod_back_and_names_pod_and_reason() -> None:
+    w = world(GOOD)
+    w.settle()
+    w.apply(spec(BAD))
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+    assert w.condition("Ready") == ("False", "ProbeFailed")
+    assert w.condition("Stalled")[0] == "True"
+    assert w.seen.status.phase is Phase.ABORTED
+    ready = w.seen.status.conditions[0]
+    assert "web-" in ready.message
+    assert "DOWN" in ready.message
+    assert w.seen.status.stable_revision == revision_of(GOOD)
+
+
+def test_failure_in_the_midst_brings_updated_pods_back() -> None:
+    w = world(GOOD)
+    w.settle()
+    first, *_ = w.seen.pods
+    bad = revision_of(BAD)
+    w.change(first, revision=bad, committed_revision=bad)  # the bad one runs there already
+    w.apply(spec(BAD))
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+
+
+def test_rejected_revision_is_tried_again_when_the_spec_changes_only() -> None:
+    w = world(BAD)
+    w.settle()
+    tries = len(w.started)
+    w.settle()
+    assert len(w.started) == tries
+    w.apply(spec(GOOD))
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+@pytest.mark.parametrize("killed_after", range(12))
+def test_operator_killed_between_any_two_actions_goes_on(killed_after: int) -> None:
+    w = world(GOOD)
+    carried = 0
+    for _ in range(50):
+        made = plan.make(w.seen)
+        if carried + len(made.actions) > killed_after:
+            for action in made.actions[: killed_after - carried]:
+                w.carry_out(action)  # and then it was killed: no status was written
+            break
+        carried += len(made.actions)
+        w.reconcile()
+        w.finish()
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+    assert sorted(w.started) == sorted(set(w.started))
+
+
+def test_paused_starts_nothing() -> None:
+    w = world(GOOD, paused=True)
+    w.settle()
+    assert w.started == []
+    assert w.condition("Paused")[0] == "True"
+
+
+def test_pod_of_another_image_is_left_alone_and_named() -> None:
+    w = world(GOOD)
+    w.settle()
+    tries = len(w.started)
+    w.put(replace(pod("web-1", image="app:2")))
+    w.settle()
+    assert len(w.started) == tries
+    assert w.condition("Superseded") == ("True", "OtherImage")
+
+
+def test_pod_that_was_not_injected_is_reported() -> None:
+    w = world(GOOD)
+    w.put(replace(w.find("web-1"), injected=False, agent=None))
+    w.settle()
+    assert w.condition("Degraded") == ("True", "NotInjected")
+    assert [p.name for p in w.seen.status.failed_pods] == ["web-1"]
+
+
+def test_no_artifact_brings_the_image_back() -> None:
+    w = world(GOOD)
+    w.settle()
+    w.apply(spec(None))
+    w.settle()
+    assert w.revisions() == {"image"}
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+def test_field_of_a_later_release_is_refused_by_name() -> None:
+    oci = msgspec.json.decode(b'{"ref": "r", "path": "/p"}', type=dict)
+    source = msgspec.convert({"oci": oci}, Source)
+    w = world(msgspec.structs.replace(GOOD, source=source))
+    w.settle()
+    assert w.condition("Ready") == ("False", "NotImplemented")
+    assert "spec.artifact.source.oci" in w.seen.status.conditions[0].message
+    assert w.started == []
