@@ -5,11 +5,19 @@ BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hotupgrade
 GO_MODULES := $(dir $(shell git ls-files '*go.mod'))
 
-.PHONY: test lint reference fmt bench crd
+.PHONY: demo test lint reference fmt bench crd
 
 $(VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: .demo/stamp  ## the whole of it on this machine, in a minute
+	.demo/bin/hotupgrade demo
+
+.demo/stamp: pyproject.toml
+	$(PYTHON) -m venv .demo
+	.demo/bin/pip install --quiet --disable-pip-version-check --editable '.$(if $(shell command -v go),,[demo])'
 	touch $@
 
 test: $(VENV)/stamp  ## everything that needs no cluster
@@ -19,7 +27,8 @@ test: $(VENV)/stamp  ## everything that needs no cluster
 lint: $(VENV)/stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy api sidecar/hotupgrade_agent bench tests
+	$(BIN)/mypy api operator/hotupgrade_operator sidecar/hotupgrade_agent sidecar/hotupgrade_demo bench tests
+	$(BIN)/lint-imports
 	test -z "$$(gofmt -l $(GO_MODULES))"
 	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done
 

@@ -1,0 +1,114 @@
+"""The client of the agents. Their answers are hostile input: bounded, typed, proven by token."""
+
+import hashlib
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+import msgspec
+
+from hotupgrade_api.agent_messages import AgentError, AgentStatus
+from hotupgrade_operator.certificates import Identity
+
+MAX_BYTES = 1 << 20
+MAX_PROVEN = 20_000
+SECONDS = 10.0
+
+
+class AgentUnreachable(Exception):
+    """The agent did not answer, or is not the one that was meant."""
+
+
+class AgentRefused(Exception):
+    """The agent understood, and does not do it now."""
+
+
+class TokenReviewer(Protocol):
+    async def pod_uid_of(self, token: str) -> str: ...
+
+
+def client_context(identity: Identity) -> ssl.SSLContext:
+    """Shows our certificate. The agent's own is self-signed: its token proves it instead."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with tempfile.TemporaryDirectory() as folder:  # load_cert_chain reads files only
+        path = Path(folder) / "client.pem"
+        path.touch(mode=0o600)
+        path.write_bytes(identity.client_key + identity.client)
+        context.load_cert_chain(path)
+    return context
+
+
+class Agents:
+    def __init__(self, identity: Identity, reviewer: TokenReviewer, port: int) -> None:
+        self._context = client_context(identity)
+        self._reviewer = reviewer
+        self._port = port
+        self._proven: dict[str, str] = {}  # digest of a token -> pod UID
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def status(self, address: str, pod_uid: str) -> AgentStatus:
+        """Raises AgentUnreachable, also where another pod answers (a reused IP)."""
+        raw = await self._call("GET", address, "/v1/status", None)
+        answer = _decode(raw)
+        if answer.pod_uid != pod_uid:
+            raise AgentUnreachable(f"cannot trust {address}: pod {answer.pod_uid} answered")
+        await self._prove(answer, address)
+        return answer
+
+    async def put_upgrade(self, address: str, command: msgspec.Struct) -> None:
+        await self._call("PUT", address, "/v1/upgrade", command)
+
+    async def roll_back(self, address: str, command: msgspec.Struct) -> None:
+        await self._call("POST", address, "/v1/rollback", command)
+
+    async def _prove(self, answer: AgentStatus, address: str) -> None:
+        digest = hashlib.sha256(answer.token.encode()).hexdigest()
+        uid = self._proven.get(digest)
+        if uid is None:
+            uid = await self._reviewer.pod_uid_of(answer.token) if answer.token else ""
+            if uid:
+                if len(self._proven) >= MAX_PROVEN:
+                    self._proven.clear()
+                self._proven[digest] = uid
+        if uid != answer.pod_uid:
+            raise AgentUnreachable(
+                f"cannot trust the agent at {address}: its token is of pod {uid or 'none'}"
+            )
+
+    async def _call(self, method: str, address: str, path: str, body: Any) -> bytes:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=SECONDS)
+            connector = aiohttp.TCPConnector(ssl=self._context, limit=100)
+            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
+        host = f"[{address}]" if ":" in address else address
+        url = f"https://{host}:{self._port}{path}"
+        data = None if body is None else msgspec.json.encode(body)
+        try:
+            async with self._session.request(
+                method, url, data=data, allow_redirects=False
+            ) as response:
+                raw = await response.content.read(MAX_BYTES)
+                if response.status < 300:
+                    return raw
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why = str(error) or type(error).__name__
+            raise AgentUnreachable(f"cannot reach the agent at {address}: {why}") from error
+        try:
+            raise AgentRefused(msgspec.json.decode(raw, type=AgentError).message)
+        except msgspec.DecodeError as error:
+            raise AgentUnreachable(f"the agent at {address} answered {response.status}") from error
+
+
+def _decode(raw: bytes) -> AgentStatus:
+    try:
+        return msgspec.json.decode(raw, type=AgentStatus)
+    except msgspec.DecodeError as error:
+        raise AgentUnreachable(f"cannot read the agent's answer: {error}") from error
