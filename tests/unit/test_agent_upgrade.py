@@ -1,0 +1,124 @@
+"""The agent's state machine: from every state, with whatever the launcher says, what is next."""
+
+import msgspec
+import pytest
+
+from hotupgrade_agent import upgrade
+from hotupgrade_agent.probe import judge
+from hotupgrade_agent.upgrade import Action, Failed, Journal
+from hotupgrade_api.agent_messages import FailureReason, PodState, UpgradeCommand
+from hotupgrade_api.launcher_messages import (
+    LauncherStatus,
+    Mode,
+    TakenBack,
+    UpgradeState,
+    UpgradeStatus,
+)
+from hotupgrade_api.resource import Expect, Handoff
+
+COMMAND = UpgradeCommand(pod_uid="p", hot_upgrade_uid="h", revision="r2", id="u1")
+
+
+def at(state: PodState, **changes: object) -> Journal:
+    journal = upgrade.moved(upgrade.begun(COMMAND, "image", 0), state)
+    return msgspec.structs.replace(journal, **changes)
+
+
+def launcher(state: UpgradeState | None, reason: TakenBack | None = None) -> LauncherStatus:
+    known = UpgradeStatus(id="u1", state=state, reason=reason, message="m") if state else None
+    return LauncherStatus(sequence=1, mode=Mode.TRANSPARENT, upgrade=known)
+
+
+@pytest.mark.parametrize(
+    ("state", "of_launcher", "action"),
+    [
+        (PodState.FETCHING, None, Action.FETCH),
+        (PodState.STAGED, None, Action.START),
+        (PodState.STARTING, None, Action.START),
+        (PodState.STARTING, UpgradeState.LISTENING, Action.START),  # answered alike: same id
+        (PodState.PROBING, UpgradeState.STARTING, Action.AWAIT_LISTENING),
+        (PodState.PROBING, UpgradeState.LISTENING, Action.PROBE),
+        (PodState.HOLDING, UpgradeState.LISTENING, Action.HOLD),
+        (PodState.FLIPPING, UpgradeState.LISTENING, Action.FLIP),
+        (PodState.FLIPPING, UpgradeState.FLIPPED, Action.FLIP),
+        (PodState.WATCHING, UpgradeState.FLIPPED, Action.WATCH),
+        (PodState.COMMITTING, UpgradeState.FLIPPED, Action.COMMIT),
+        (PodState.COMMITTING, UpgradeState.PROMOTED, Action.COMMIT),
+        (PodState.COMMITTING, None, Action.COMMIT),  # the container restarted: it runs `current`
+        (PodState.ROLLING_BACK, None, Action.ROLL_BACK),
+        (PodState.COMMITTED, None, Action.NOTHING),
+        (PodState.FAILED, None, Action.NOTHING),
+    ],
+)
+def test_next_action_follows_from_journal_and_launcher(
+    state: PodState, of_launcher: UpgradeState | None, action: Action
+) -> None:
+    assert upgrade.next_action(at(state), launcher(of_launcher)) is action
+
+
+@pytest.mark.parametrize("state", sorted(upgrade.ALIVE))
+def test_launcher_that_took_it_back_or_lost_it_fails_the_upgrade(state: PodState) -> None:
+    with pytest.raises(Failed) as lost:
+        upgrade.next_action(at(state), launcher(None))
+    assert lost.value.reason is FailureReason.PROCESS_EXITED
+    with pytest.raises(Failed) as taken:
+        upgrade.next_action(at(state), launcher(UpgradeState.ROLLED_BACK, TakenBack.OUT_OF_MEMORY))
+    assert taken.value.reason is FailureReason.OUT_OF_MEMORY
+
+
+def test_every_reason_of_the_launcher_is_one_of_ours() -> None:
+    assert {r.value for r in TakenBack} <= {r.value for r in FailureReason}
+
+
+def test_revision_that_serves_already_is_committed_at_once() -> None:
+    assert upgrade.begun(COMMAND, "r2", 5).progress.state is PodState.COMMITTED
+
+
+def test_hold_stops_before_the_flip_until_promote() -> None:
+    held = msgspec.structs.replace(COMMAND, hold=True)
+    journal = upgrade.moved(upgrade.begun(held, "image", 0), PodState.PROBING)
+    assert upgrade.proven(journal).progress.state is PodState.HOLDING
+    asked = upgrade.promote_asked(upgrade.proven(journal))
+    assert asked.progress.state is PodState.FLIPPING
+    assert upgrade.window_over(asked, 1)
+
+
+@pytest.mark.parametrize(("now", "over"), [(100, False), (109.9, False), (110, True), (99, True)])
+def test_rollback_window_ends_in_time_and_when_the_clock_was_set_back(
+    now: float, over: bool
+) -> None:
+    command = msgspec.structs.replace(COMMAND, handoff=Handoff(rollback_window_seconds=10))
+    assert upgrade.window_over(at(PodState.WATCHING, command=command, flipped_at=100), now) is over
+
+
+def test_rollback_asked_for_meanwhile_wins_but_not_over_a_commit() -> None:
+    asked = upgrade.failing(at(PodState.WATCHING), FailureReason.REQUESTED, "stop")
+    assert upgrade.overlaid(at(PodState.COMMITTING), asked) == asked
+    committed = upgrade.committed(at(PodState.COMMITTING), 9)
+    assert upgrade.overlaid(committed, asked) == committed
+
+
+def test_first_reason_is_kept() -> None:
+    first = upgrade.failing(at(PodState.WATCHING), FailureReason.PROBE_FAILED, "one")
+    assert upgrade.failing(first, FailureReason.REQUESTED, "two") == first
+
+
+@pytest.mark.parametrize(
+    ("expect", "status", "body", "why"),
+    [
+        (Expect(), 204, b"", ""),
+        (Expect(), 404, b"", "answered 404, expected 200 to 399"),
+        (Expect(status=200), 204, b"", "answered 204, expected 200"),
+        (Expect(json={"status": "UP"}), 200, b'{"status": "UP"}', ""),
+        (Expect(json={"status": "UP"}), 200, b'{"status": "DOWN"}', "status is 'DOWN'"),
+        (Expect(json={"db.up": True}), 200, b'{"db": {"up": true}}', ""),
+        (Expect(json={"db.up": True}), 200, b'{"db": 3}', "db.up is None"),
+        (Expect(json={"status": "UP"}), 200, b"<html>", "answered no JSON"),
+    ],
+)
+def test_answer_is_judged_by_what_was_expected(
+    expect: Expect, status: int, body: bytes, why: str
+) -> None:
+    found = judge(expect, status, body).why
+    assert found.startswith(why)
+    assert bool(found) is bool(why)
