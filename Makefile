@@ -13,7 +13,7 @@ $(VENV)/stamp: pyproject.toml
 	touch $@
 
 demo: .demo/stamp  ## the whole of it on this machine, in a minute
-	.demo/bin/hotupgrade demo
+	.demo/bin/hotupgrade demo $(ARGS)
 
 .demo/stamp: pyproject.toml
 	$(PYTHON) -m venv .demo

@@ -64,16 +64,16 @@ class Scenario:
         self.load = Load([(f"127.0.0.{11 + n}", APP_PORT) for n in range(PODS)])
 
     async def run(self, tell: Tell) -> Report:
-        await self._start(tell)
+        await self.start(tell)
         self.load.start()
         await tell("applies v2")
-        await self._apply("v2")
-        await self._until("every pod runs v2", lambda: self._ready("True"))
+        await self.apply("v2")
+        await self.until("every pod runs v2", lambda: self.ready("True"))
         self.report.flip_ms = await self._measured("flipMs")
         await tell("applies v3, which never becomes healthy")
-        await self._apply("v3")
-        await self._until("v3 is taken back", lambda: self._ready("False", "ProbeFailed"))
-        await self._until("all is settled", self._settled)
+        await self.apply("v3")
+        await self.until("v3 is taken back", lambda: self.ready("False", "ProbeFailed"))
+        await self.until("all is settled", self._settled)
         self.report.rollback_ms = await self._measured("rollbackMs")
         self.report.reason = self.condition("Ready").get("message", "")
         await self.load.stop()
@@ -103,15 +103,15 @@ class Scenario:
             (p["metadata"]["name"], p["metadata"]["labels"].get(LABEL_REVISION, "?")) for p in found
         ]
 
-    async def _start(self, tell: Tell) -> None:
+    async def start(self, tell: Tell) -> None:
         await tell("starts the API server, the artifact server and the operator")
         self.kubeconfig.write_text(KUBECONFIG.format(port=API_PORT))
         await self.api.start("127.0.0.1", API_PORT)
         await self._serve_artifacts()
         workload = {"metadata": {"name": NAME}, "spec": {"replicas": PODS}}
         await self.api.put(kind_of("deployments"), NAMESPACE, workload)
-        await self._start_operator()
-        await self._until("the operator made its CA", lambda: self._ca() != "")
+        await self.start_operator()
+        await self.until("the operator made its CA", lambda: self._ca() != "")
         await tell(f"starts {PODS} pods")
         await asyncio.gather(*(self._start_pod(n) for n in range(PODS)))
 
@@ -125,7 +125,7 @@ class Scenario:
         await self._artifacts.setup()
         await web.TCPSite(self._artifacts, "127.0.0.1", ARTIFACT_PORT).start()
 
-    async def _start_operator(self) -> None:
+    async def start_operator(self) -> None:
         env = {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
@@ -135,6 +135,12 @@ class Scenario:
             self._operator = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hotupgrade_operator.main", env=env, stdout=log, stderr=log
             )
+
+    async def kill_operator(self) -> None:
+        """SIGKILL: what an upgrade must survive at any moment."""
+        if self._operator is not None:
+            self._operator.kill()
+            await self._operator.wait()
 
     async def _start_pod(self, number: int) -> None:
         pod = DemoPod(
@@ -152,15 +158,15 @@ class Scenario:
         self.pods.append(pod)
         await pod.start()
         self.api.tokens[pod.token] = pod.uid
-        await self._until(f"{pod.name} serves", lambda: accepts(pod.address, pod.app_port))
-        await self._until(f"{pod.name}'s agent", lambda: accepts(pod.address, pod.agent_port))
+        await self.until(f"{pod.name} serves", lambda: accepts(pod.address, pod.app_port))
+        await self.until(f"{pod.name}'s agent", lambda: accepts(pod.address, pod.agent_port))
         await self.api.put(kind_of("pods"), NAMESPACE, pod.resource())
 
     def _ca(self) -> str:
         secret = self.api.get("secrets", "hotupgrade-system", "hotupgrade-ca")
         return base64.b64decode(secret["data"]["ca.crt"]).decode() if secret else ""
 
-    async def _apply(self, version: str) -> None:
+    async def apply(self, version: str) -> None:
         before = self.api.get("hotupgrades", NAMESPACE, NAME) or {}
         resource = {
             **before,
@@ -169,7 +175,7 @@ class Scenario:
         }
         await self.api.put(kind_of("hotupgrades"), NAMESPACE, resource)
 
-    def _ready(self, status: str, reason: str = "") -> bool:
+    def ready(self, status: str, reason: str = "") -> bool:
         resource = self.api.get("hotupgrades", NAMESPACE, NAME) or {}
         found = self.condition("Ready")
         current = found.get("observedGeneration") == resource["metadata"]["generation"]
@@ -192,7 +198,7 @@ class Scenario:
                 figures.append(float(upgrade[name]))
         return figures
 
-    async def _until(self, what: str, check: Callable[[], Any]) -> None:
+    async def until(self, what: str, check: Callable[[], Any]) -> None:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while True:
