@@ -66,8 +66,8 @@ def inject(pod: Object, what: Injection) -> Object:
     command = app.get("command") or what.spec.command
     if not command:
         raise NotInjected(
-            f"cannot inject: container {app['name']} sets no command, and the image's entrypoint is "
-            "not in the API; set its command, or spec.command of the HotUpgrade"
+            f"cannot inject: container {app['name']} sets no command, and the image's entrypoint "
+            "is not in the API; set its command, or spec.command of the HotUpgrade"
         )
     after = copy.deepcopy(pod)
     spec = after["spec"]
