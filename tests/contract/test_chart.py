@@ -1,0 +1,152 @@
+"""The chart, rendered by the real helm: what it puts into a cluster."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hotupgrade_api.resource import LABEL_NAME
+from tests.chart import NAMESPACE, ROOT, Object, manifest, objects, one
+from tests.pod_security import violations
+
+
+@pytest.fixture(scope="module")
+def rendered() -> list[Object]:
+    return objects()
+
+
+def operator_pod(rendered: list[Object]) -> Object:
+    spec: Object = one("Deployment", rendered)["spec"]["template"]["spec"]
+    return spec
+
+
+def environment(rendered: list[Object]) -> dict[str, Any]:
+    (container,) = operator_pod(rendered)["containers"]
+    prefix = "HOTUPGRADE_OPERATOR_"
+    return {e["name"].removeprefix(prefix): e.get("value") for e in container["env"]}
+
+
+def selectors(rendered: list[Object]) -> Iterator[dict[str, str]]:
+    """Of everything that means the operator's pods."""
+    deployment = one("Deployment", rendered)["spec"]
+    yield deployment["selector"]["matchLabels"]
+    for spread in deployment["template"]["spec"]["topologySpreadConstraints"]:
+        yield spread["labelSelector"]["matchLabels"]
+    yield one("Service", rendered)["spec"]["selector"]
+    yield one("PodDisruptionBudget", rendered)["spec"]["selector"]["matchLabels"]
+    yield one("NetworkPolicy", rendered)["spec"]["podSelector"]["matchLabels"]
+
+
+def test_plain_manifest_is_what_the_chart_renders() -> None:
+    written = (ROOT / "deploy/hotupgrade.yaml").read_text()
+    assert written == manifest(), "stale: run `make manifests`"
+
+
+def test_two_replicas_run_and_one_may_be_evicted(rendered: list[Object]) -> None:
+    assert one("Deployment", rendered)["spec"]["replicas"] == 2
+    assert one("PodDisruptionBudget", rendered)["spec"]["maxUnavailable"] == 1
+
+
+def test_everything_that_means_the_operators_pods_selects_them(rendered: list[Object]) -> None:
+    labels = one("Deployment", rendered)["spec"]["template"]["metadata"]["labels"]
+    found = list(selectors(rendered))
+    assert all(selector == found[0] for selector in found)
+    assert found[0].items() <= labels.items()
+
+
+def test_the_operators_pod_passes_the_restricted_pod_security_standard(
+    rendered: list[Object],
+) -> None:
+    assert violations(operator_pod(rendered)) == []
+    (container,) = operator_pod(rendered)["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert operator_pod(rendered)["securityContext"]["runAsUser"] == 65532
+
+
+def test_only_the_pod_that_needs_a_token_gets_one(rendered: list[Object]) -> None:
+    assert one("ServiceAccount", rendered)["automountServiceAccountToken"] is False
+    assert operator_pod(rendered)["automountServiceAccountToken"] is True
+
+
+def test_probes_and_service_name_ports_that_the_container_has(rendered: list[Object]) -> None:
+    (container,) = operator_pod(rendered)["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"]["port"] in ports
+    for port in one("Service", rendered)["spec"]["ports"]:
+        assert port["targetPort"] in ports
+    assert str(ports["webhook"]) == environment(rendered)["WEBHOOK_PORT"]
+    assert str(ports["metrics"]) == environment(rendered)["METRICS_PORT"]
+
+
+def test_settings_name_the_objects_that_the_chart_makes_or_allows(rendered: list[Object]) -> None:
+    env = environment(rendered)
+    webhook = one("MutatingWebhookConfiguration", rendered)
+    service = one("Service", rendered)["metadata"]["name"]
+    assert env["WEBHOOK_CONFIGURATION"] == webhook["metadata"]["name"]
+    assert env["WEBHOOK_SERVICE"] == service
+    assert webhook["webhooks"][0]["clientConfig"]["service"]["name"] == service
+    names = {
+        name
+        for role in rendered
+        if role["kind"] in ("Role", "ClusterRole")
+        for rule in role["rules"]
+        for name in rule.get("resourceNames", [])
+    }
+    assert names == {env["SECRET_NAME"], env["LEASE_NAME"], env["WEBHOOK_CONFIGURATION"]}
+
+
+def test_only_pods_that_ask_for_it_pass_the_webhook_and_none_waits_for_it(
+    rendered: list[Object],
+) -> None:
+    (webhook,) = one("MutatingWebhookConfiguration", rendered)["webhooks"]
+    asked = {"matchExpressions": [{"key": LABEL_NAME, "operator": "Exists"}]}
+    assert webhook["objectSelector"] == asked
+    assert webhook["failurePolicy"] == "Ignore"
+    assert [rule["operations"] for rule in webhook["rules"]] == [["CREATE"]]
+    assert "caBundle" not in webhook["clientConfig"]  # the operator's to write
+
+
+def test_the_admission_policy_holds_for_the_operators_account(rendered: list[Object]) -> None:
+    policy = one("ValidatingAdmissionPolicy", rendered)
+    account = one("ServiceAccount", rendered)["metadata"]["name"]
+    (condition,) = policy["spec"]["matchConditions"]
+    assert f"'system:serviceaccount:{NAMESPACE}:{account}'" in condition["expression"]
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    binding = one("ValidatingAdmissionPolicyBinding", rendered)["spec"]
+    assert binding["policyName"] == policy["metadata"]["name"]
+    assert "Deny" in binding["validationActions"]
+
+
+def test_agents_port_is_the_one_that_the_network_policy_opens() -> None:
+    rendered = objects("agent.port=19440")
+    egress = one("NetworkPolicy", rendered)["spec"]["egress"]
+    assert environment(rendered)["AGENT_PORT"] == "19440"
+    assert 19440 in {port["port"] for rule in egress for port in rule["ports"]}
+
+
+def test_names_follow_the_release() -> None:
+    rendered = objects(release="other")
+    assert environment(rendered)["LEASE_NAME"] == "other-hotupgrade-operator"
+    assert environment(rendered)["SECRET_NAME"] == "other-hotupgrade-ca"
+
+
+def test_the_crd_survives_an_uninstall_unless_told_otherwise() -> None:
+    kept = one("CustomResourceDefinition", objects())["metadata"]
+    assert kept["annotations"] == {"helm.sh/resource-policy": "keep"}
+    dropped = one("CustomResourceDefinition", objects("crds.keep=false"))["metadata"]
+    assert "annotations" not in dropped
+    kinds = {found["kind"] for found in objects("crds.enabled=false")}
+    assert "CustomResourceDefinition" not in kinds
+
+
+def test_large_store_limit_is_written_as_a_number_not_in_scientific_notation() -> None:
+    assert environment(objects())["STORE_LIMIT_BYTES"] == "2147483648"
+
+
+def test_a_digest_wins_over_a_tag() -> None:
+    digest = f"sha256:{'a' * 64}"
+    rendered = objects(f"image.agent.digest={digest}", "image.operator.tag=v7")
+    (container,) = operator_pod(rendered)["containers"]
+    assert container["image"] == "registry.example.com/hotupgrade/operator:v7"
+    assert environment(rendered)["AGENT_IMAGE"] == f"registry.example.com/hotupgrade/agent@{digest}"
