@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hotupgrade
-GO_MODULES := $(dir $(shell git ls-files '*go.mod'))
+# The test cluster's node is a build of Kubernetes itself: not ours to vet, and too large.
+GO_MODULES := $(dir $(shell git ls-files '*go.mod' ':!tests/cluster/kubebox'))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+KUBERNETES := 1.34 1.37  # the oldest that the chart takes, and the one that e2e runs
 
-.PHONY: demo test lint reference fmt bench crd
+.PHONY: demo test lint reference fmt bench crd manifests images
 
 $(VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +34,11 @@ lint: $(VENV)/stamp
 	$(BIN)/lint-imports
 	test -z "$$(gofmt -l $(GO_MODULES))"
 	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done
+	set -e; staticcheck=$$($(BIN)/python -m tests.go_tools staticcheck); \
+	  for module in $(GO_MODULES); do (cd $$module && $$staticcheck ./...); done
+	$$($(BIN)/python -m tests.go_tools helm) lint --strict --quiet charts/hotupgrade --set image.registry=example.com
+	set -e; for minor in $(KUBERNETES); do \
+	  $(BIN)/kubernetes-validate --strict --quiet -k $$minor deploy/hotupgrade.yaml; done
 
 fmt: $(VENV)/stamp
 	$(BIN)/ruff format .
@@ -41,6 +49,16 @@ reference: $(VENV)/stamp  ## docs/reference, written from the types
 
 bench: $(VENV)/stamp  ## ratios, measured now; writes docs/performance.md
 	$(BIN)/python -m bench
+
+manifests: $(VENV)/stamp crd  ## the plain manifest, written from the chart
+	$(BIN)/python -m tests.chart deploy/hotupgrade.yaml
+
+images:  ## the three images, built and pushed by docker: make images REGISTRY=host/path
+	set -e; for image in launcher agent operator; do \
+	  name=$(or $(REGISTRY),$(error cannot name the images: make images REGISTRY=host/path))/hotupgrade; \
+	  docker build --file deploy/Dockerfile.$$image --build-arg VERSION=$(VERSION) \
+	    --build-arg LAUNCHER=$$name/launcher:$(VERSION) --tag $$name/$$image:$(VERSION) .; \
+	  docker push $$name/$$image:$(VERSION); done
 
 crd: $(VENV)/stamp  ## the chart's CRD, written from the types
 	$(BIN)/python -m hotupgrade_api.crd charts/hotupgrade/templates/crd.yaml

@@ -1,12 +1,14 @@
 """The chart, rendered by the real helm: what it puts into a cluster."""
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from hotupgrade_api.resource import LABEL_NAME
-from tests.chart import NAMESPACE, ROOT, Object, manifest, objects, one
+from tests.chart import CHART, NAMESPACE, ROOT, Object, manifest, objects, one
 from tests.pod_security import violations
 
 
@@ -40,6 +42,12 @@ def selectors(rendered: list[Object]) -> Iterator[dict[str, str]]:
 def test_plain_manifest_is_what_the_chart_renders() -> None:
     written = (ROOT / "deploy/hotupgrade.yaml").read_text()
     assert written == manifest(), "stale: run `make manifests`"
+
+
+def test_chart_and_project_have_one_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert chart["version"] == chart["appVersion"] == project["version"]
 
 
 def test_two_replicas_run_and_one_may_be_evicted(rendered: list[Object]) -> None:
