@@ -1,0 +1,1 @@
+"""A real Kubernetes node on one machine, from modules and Debian packages alone."""

@@ -1,0 +1,60 @@
+"""Builds once and keeps: a folder for each thing and key, and a word on the terminal meanwhile."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hotupgrade" / "cluster"
+
+
+def say(text: str) -> None:
+    """To stderr: stdout belongs to the command that is run in the cluster."""
+    print(f"cluster: {text}", file=sys.stderr, flush=True)
+
+
+def digest(*parts: str | bytes) -> str:
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        total.update(len(raw).to_bytes(8, "big") + raw)
+    return total.hexdigest()[:16]
+
+
+def digest_of_files(files: Iterable[Path]) -> str:
+    """By name and content."""
+    found = sorted(files)
+    return digest(*(part for file in found for part in (file.name, file.read_bytes())))
+
+
+def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
+    """The folder that build() filled, now or at an earlier time with the same key."""
+    target = ROOT / f"{name}-{key}"
+    if target.is_dir():
+        return target
+    ROOT.mkdir(parents=True, exist_ok=True)
+    with (ROOT / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another cluster may be building the same
+        if target.is_dir():
+            return target
+        partial = ROOT / f"{name}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        say(f"builds {name}; it is kept for the next time")
+        began = time.monotonic()
+        build(partial)
+        partial.rename(target)
+        say(f"built {name} in {time.monotonic() - began:.0f} s")
+        _forget_others(name, target)
+    return target
+
+
+def _forget_others(name: str, keep: Path) -> None:
+    """The newest other one stays: a branch with other sources may run at the same time."""
+    others = [p for p in ROOT.glob(f"{name}-????????????????") if p != keep]
+    for old in sorted(others, key=lambda p: p.stat().st_mtime)[:-1]:
+        shutil.rmtree(old, ignore_errors=True)
