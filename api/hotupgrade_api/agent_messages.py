@@ -6,12 +6,14 @@
     POST /v1/promote       TargetedCommand  -> 200 AgentStatus (ends hold or rollback window now)
     POST /v1/rollback      RollbackRequest  -> 200 AgentStatus
     PUT  /v1/trust         TrustUpdate      -> 200 (the operator's rotated CA bundle, PEM)
+    PUT  /v1/owner         OwnerUpdate      -> 200 AgentStatus (the HotUpgrade was made anew)
     errors                                  -> AgentError with the status code of its code
 
 The agent proves itself with AgentStatus.token: its pod-bound ServiceAccount token (audience
 hotupgrade.io/agent). The operator's TokenReview must return the pod's UID that it means.
 """
 
+import hashlib
 from enum import StrEnum
 
 from hotupgrade_api.launcher_messages import Base, LauncherStatus
@@ -95,6 +97,16 @@ class TrustUpdate(Wire, frozen=True, kw_only=True):
     ca_bundle: str  # PEM
 
 
+class OwnerUpdate(Wire, frozen=True, kw_only=True):
+    """The pod's HotUpgrade is another object from now on: made after the pod, or made anew.
+
+    Of two objects of one name only one can exist, so the older owner is gone for good.
+    """
+
+    pod_uid: str
+    hot_upgrade_uid: str
+
+
 class Progress(Wire, frozen=True, kw_only=True):
     """The pod's current or last upgrade, as the journal has it."""
 
@@ -130,7 +142,14 @@ class AgentStatus(Wire, frozen=True, kw_only=True):
     progress: Progress | None = None
     launcher: LauncherStatus | None = None  # None: unreachable
     token: str = ""
+    hot_upgrade_uid: str = ""  # whose commands it takes; empty: nobody's yet
+    trust: str = ""  # digest of the CA bundle in force, see trust_digest
     v: int = 1
+
+
+def trust_digest(ca_bundle: str) -> str:
+    """The sha256 of a PEM bundle, surrounding white space left out."""
+    return hashlib.sha256(ca_bundle.strip().encode()).hexdigest()
 
 
 class AgentErrorCode(StrEnum):

@@ -17,6 +17,7 @@ UNIONS: dict[str, list[type]] = {
         agent_messages.TargetedCommand,
         agent_messages.RollbackRequest,
         agent_messages.TrustUpdate,
+        agent_messages.OwnerUpdate,
         agent_messages.AgentError,
         agent_messages.BootConfig,
     ],
