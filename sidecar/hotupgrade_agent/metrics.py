@@ -1,7 +1,13 @@
 """The agent's Prometheus metrics, by conventional names with units; label values are bounded."""
 
+import sys
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from hotupgrade_api.metrics_page import page
+
+TITLE = "The agent's metrics"
 REGISTRY = CollectorRegistry()
 UPGRADES = Counter(
     "hotupgrade_agent_upgrades_total",
@@ -18,3 +24,6 @@ FLIP_SECONDS = Histogram(
 LAUNCHER_UP = Gauge(
     "hotupgrade_agent_launcher_up", "1 where the launcher answers.", registry=REGISTRY
 )
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(TITLE, REGISTRY))

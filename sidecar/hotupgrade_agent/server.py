@@ -21,11 +21,13 @@ from hotupgrade_api.agent_messages import (
     AgentError,
     AgentErrorCode,
     AgentStatus,
+    OwnerUpdate,
     PodState,
     RollbackRequest,
     TargetedCommand,
     TrustUpdate,
     UpgradeCommand,
+    trust_digest,
 )
 from hotupgrade_api.launcher_messages import LauncherStatus
 from hotupgrade_api.pod_layout import OPERATOR_COMMON_NAME
@@ -76,11 +78,12 @@ class Server:
                 web.post("/v1/promote", self._promote),
                 web.post("/v1/rollback", self._rollback),
                 web.put("/v1/trust", self._trust),
+                web.put("/v1/owner", self._own),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await self._listen(self._store.trust() or self._settings.ca_bundle)
+        await self._listen(self._trusted())
         plain = web.Application()
         plain.add_routes([web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)])
         runner = web.AppRunner(plain, access_log=None)
@@ -165,6 +168,21 @@ class Server:
         await self._listen(update.ca_bundle)
         return _answer({})
 
+    async def _own(self, request: web.Request) -> web.Response:
+        _authorize(request)
+        update = await _body(request, OwnerUpdate)
+        self._expect_mine("pod_uid", update.pod_uid, self._settings.pod_uid)
+        log.info("audit: owned by HotUpgrade %s, before %s", update.hot_upgrade_uid, self._owner())
+        self._store.write_owner(update.hot_upgrade_uid)
+        return _answer(await self._describe())
+
+    def _trusted(self) -> str:
+        """The CA bundle: the operator's last update, else what injection brought."""
+        return self._store.trust() or self._settings.ca_bundle
+
+    def _owner(self) -> str:
+        return self._store.owner() or self._settings.hot_upgrade_uid
+
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
@@ -177,16 +195,17 @@ class Server:
         return web.Response(body=generate_latest(metrics.REGISTRY), content_type="text/plain")
 
     def _targeted(self, command: C) -> C:
-        for name, mine in (
-            ("pod_uid", self._settings.pod_uid),
-            ("hot_upgrade_uid", self._settings.hot_upgrade_uid),
-        ):
-            if getattr(command, name) != mine:
-                raise Refused(
-                    AgentErrorCode.WRONG_TARGET,
-                    f"cannot do that: it is for {name} {getattr(command, name)!r}, not for {mine}",
-                )
+        self._expect_mine("pod_uid", command.pod_uid, self._settings.pod_uid)
+        self._expect_mine("hot_upgrade_uid", command.hot_upgrade_uid, self._owner())
         return command
+
+    @staticmethod
+    def _expect_mine(name: str, given: str, mine: str) -> None:
+        if given != mine:
+            raise Refused(
+                AgentErrorCode.WRONG_TARGET,
+                f"cannot do that: it is for {name} {given!r}, not for {mine!r}",
+            )
 
     def _expect(self, command: TargetedCommand, never: set[PodState], verb: str) -> None:
         journal = self._driver.journal
@@ -224,6 +243,8 @@ class Server:
             progress=journal.progress if journal else None,
             launcher=launcher,
             token=token,
+            hot_upgrade_uid=self._owner(),
+            trust=trust_digest(self._trusted()),
         )
 
 

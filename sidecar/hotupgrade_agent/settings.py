@@ -23,7 +23,7 @@ class Settings:
     pod_name: str
     pod_namespace: str
     pod_uid: str
-    hot_upgrade_uid: str
+    hot_upgrade_uid: str  # empty: the pod was made before its HotUpgrade
     store: Path
     store_limit_bytes: int  # of the volume; 80 % of it are used at most
     socket: Path
@@ -63,7 +63,7 @@ class Settings:
             pod_name=text(layout.ENV_POD_NAME),
             pod_namespace=text(layout.ENV_POD_NAMESPACE),
             pod_uid=text(layout.ENV_POD_UID),
-            hot_upgrade_uid=text(layout.ENV_HOT_UPGRADE_UID),
+            hot_upgrade_uid=env.get(layout.ENV_HOT_UPGRADE_UID, ""),
             store=Path(text(layout.ENV_STORE, layout.STORE_PATH)),
             store_limit_bytes=number(layout.ENV_STORE_LIMIT, 1 << 30),
             socket=Path(text(layout.ENV_SOCKET, layout.SOCKET_PATH)),

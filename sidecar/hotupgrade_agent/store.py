@@ -15,6 +15,7 @@ from hotupgrade_api.store_records import BLOBS, CURRENT, LAUNCHER, REVISIONS, Re
 
 JOURNAL = "journal.json"
 TRUST = "trust.pem"
+OWNER = "owner"
 KEPT_REVISIONS = 3
 
 
@@ -104,6 +105,14 @@ class Store:
 
     def write_trust(self, pem: str) -> None:
         self._write(TRUST, pem.encode())
+
+    def owner(self) -> str | None:
+        """The UID of the HotUpgrade that took this pod over after it was made."""
+        raw = self._read(OWNER)
+        return None if raw is None else raw.decode()
+
+    def write_owner(self, hot_upgrade_uid: str) -> None:
+        self._write(OWNER, hot_upgrade_uid.encode())
 
     def install_launcher(self, binary: Path) -> None:
         """Copies the launcher for the app's container."""
