@@ -1,0 +1,101 @@
+"""IO: keeps the operator's Secret, and the webhook's caBundle, as `certificates` says they must be.
+
+Both replicas do: a write names the version that it is based on, so of two the first wins and the
+other reads what it wrote.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import aiohttp
+from kubernetes.aio import client
+
+from hotupgrade_operator import metrics
+from hotupgrade_operator.certificates import Identity, kept
+from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.settings import Settings
+
+log = logging.getLogger("hotupgrade.operator")
+
+REFRESH_SECONDS = 30.0
+CONFLICT = 409
+MOST_TRIES = 5
+
+
+class UnusableSecret(Exception):
+    """The Secret is there, but is not one of ours."""
+
+
+class Trust:
+    """`identity` is what is in force; whoever uses it is told when it changes."""
+
+    def __init__(self, cluster: Cluster, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._clock = clock
+        self._users: list[Callable[[Identity], None]] = []
+        self._identity: Identity | None = None
+
+    @property
+    def identity(self) -> Identity:
+        assert self._identity is not None, "refresh comes first"
+        return self._identity
+
+    def use(self, user: Callable[[Identity], None]) -> None:
+        """Calls it now, and whenever the identity changes."""
+        self._users.append(user)
+        user(self.identity)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.refresh()
+            except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                log.warning("cannot look after the certificates, trying again: %s", error)
+
+    async def refresh(self) -> None:
+        """Raises UnusableSecret, or what the API client raises."""
+        identity = await self._kept()
+        if identity != self._identity:
+            self._identity = identity
+            for name, end in identity.expiries().items():
+                metrics.CERTIFICATE_EXPIRY.labels(name).set(end.timestamp())
+            for user in self._users:
+                user(identity)
+        name = self._settings.webhook_configuration
+        if name and await self._cluster.trust_webhook(name, identity.bundle):
+            log.info("audit: caBundle of MutatingWebhookConfiguration %s was set", name)
+
+    async def _kept(self) -> Identity:
+        namespace, name = self._settings.namespace, self._settings.secret_name
+        for _ in range(MOST_TRIES):
+            secret = await self._cluster.secret(namespace, name)
+            try:
+                found = Identity.of_secret(secret.data) if secret else None
+            except KeyError as error:
+                raise UnusableSecret(
+                    f"cannot use Secret {namespace}/{name}: {error} is missing; "
+                    "delete it to have a new one made"
+                ) from error
+            wanted = kept(found, self._clock(), webhook_names(self._settings))
+            if wanted == found:
+                return wanted
+            try:
+                version = secret.version if secret else ""
+                await self._cluster.write_secret(namespace, name, wanted.secret_data(), version)
+                log.info("audit: certificates in Secret %s/%s were made", namespace, name)
+                return wanted
+            except client.ApiException as error:
+                if error.status != CONFLICT:
+                    raise
+        raise TimeoutError(f"cannot keep Secret {namespace}/{name}: it changes all the time")
+
+
+def webhook_names(settings: Settings) -> Sequence[str]:
+    """What the API server calls the webhook."""
+    host = f"{settings.webhook_service}.{settings.namespace}.svc"
+    return (host, f"{host}.cluster.local")
