@@ -46,6 +46,8 @@ fmt: $(VENV)/stamp
 
 reference: $(VENV)/stamp  ## docs/reference, written from the types
 	$(BIN)/python -m hotupgrade_api.reference docs/reference
+	$(BIN)/python -m hotupgrade_operator.metrics docs/reference/operator-metrics.md
+	$(BIN)/python -m hotupgrade_agent.metrics docs/reference/agent-metrics.md
 
 bench: $(VENV)/stamp  ## ratios, measured now; writes docs/performance.md
 	$(BIN)/python -m bench

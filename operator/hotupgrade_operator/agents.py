@@ -1,5 +1,6 @@
 """The client of the agents. Their answers are hostile input: bounded, typed, proven by token."""
 
+import asyncio
 import hashlib
 import ssl
 import tempfile
@@ -9,12 +10,13 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from hotupgrade_api.agent_messages import AgentError, AgentStatus
+from hotupgrade_api.agent_messages import AgentError, AgentStatus, OwnerUpdate, TrustUpdate
 from hotupgrade_operator.certificates import Identity
 
 MAX_BYTES = 1 << 20
 MAX_PROVEN = 20_000
 SECONDS = 10.0
+MOST_CONNECTIONS = 100
 
 
 class AgentUnreachable(Exception):
@@ -43,14 +45,28 @@ def client_context(identity: Identity) -> ssl.SSLContext:
 
 
 class Agents:
-    def __init__(self, identity: Identity, reviewer: TokenReviewer, port: int) -> None:
-        self._context = client_context(identity)
+    def __init__(self, reviewer: TokenReviewer, port: int) -> None:
         self._reviewer = reviewer
         self._port = port
         self._proven: dict[str, str] = {}  # digest of a token -> pod UID
         self._session: aiohttp.ClientSession | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def use(self, identity: Identity) -> None:
+        """Also while calls are under way: those end with the certificate that they began with."""
+        old = self._session
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=SECONDS),
+            connector=aiohttp.TCPConnector(ssl=client_context(identity), limit=MOST_CONNECTIONS),
+        )
+        if old is not None:
+            task = asyncio.create_task(_close_later(old))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
         if self._session is not None:
             await self._session.close()
 
@@ -69,6 +85,12 @@ class Agents:
     async def roll_back(self, address: str, command: msgspec.Struct) -> None:
         await self._call("POST", address, "/v1/rollback", command)
 
+    async def adopt(self, address: str, update: OwnerUpdate) -> None:
+        await self._call("PUT", address, "/v1/owner", update)
+
+    async def push_trust(self, address: str, update: TrustUpdate) -> None:
+        await self._call("PUT", address, "/v1/trust", update)
+
     async def _prove(self, answer: AgentStatus, address: str) -> None:
         digest = hashlib.sha256(answer.token.encode()).hexdigest()
         uid = self._proven.get(digest)
@@ -84,10 +106,7 @@ class Agents:
             )
 
     async def _call(self, method: str, address: str, path: str, body: Any) -> bytes:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=SECONDS)
-            connector = aiohttp.TCPConnector(ssl=self._context, limit=100)
-            self._session = aiohttp.ClientSession(timeout=timeout, connector=connector)
+        assert self._session is not None, "use comes first"
         host = f"[{address}]" if ":" in address else address
         url = f"https://{host}:{self._port}{path}"
         data = None if body is None else msgspec.json.encode(body)
@@ -105,6 +124,11 @@ class Agents:
             raise AgentRefused(msgspec.json.decode(raw, type=AgentError).message)
         except msgspec.DecodeError as error:
             raise AgentUnreachable(f"the agent at {address} answered {response.status}") from error
+
+
+async def _close_later(session: aiohttp.ClientSession) -> None:
+    await asyncio.sleep(SECONDS)
+    await session.close()
 
 
 def _decode(raw: bytes) -> AgentStatus:

@@ -1,6 +1,7 @@
 """IO: what the operator reads from and writes to the API server, in small frozen types."""
 
 import base64
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,59 +13,40 @@ from hotupgrade_api.resource import (
     API_VERSION,
     GROUP,
     KIND,
-    LABEL_NAME,
     LABEL_REVISION,
     PLURAL,
     WorkloadRef,
 )
 from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator.observation import Workload
+from hotupgrade_operator.pods import Pod
 from hotupgrade_operator.status import Event
 
 MERGE = "application/merge-patch+json"
 POD_UID_CLAIM = "authentication.kubernetes.io/pod-uid"
 
 
-class _Meta(msgspec.Struct, rename="camel"):
-    name: str
-    uid: str = ""
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    deletion_timestamp: str = ""
+class _Replicas(msgspec.Struct):
+    replicas: int | None = None
 
 
-class _Container(msgspec.Struct):
-    name: str
+class _Scaled(msgspec.Struct):
+    spec: _Replicas
 
 
-class _PodSpec(msgspec.Struct, rename="camel"):
-    containers: list[_Container] = []
-    init_containers: list[_Container] = []
+class _Versioned(msgspec.Struct, rename="camel"):
+    resource_version: str
 
 
-class _PodCondition(msgspec.Struct):
-    type: str
-    status: str
+class _Secret(msgspec.Struct):
+    metadata: _Versioned
+    data: dict[str, str] = {}
 
 
-class _PodStatus(msgspec.Struct, rename="camel"):
-    phase: str = ""
-    pod_i_p: str = msgspec.field(default="", name="podIP")
-    conditions: list[_PodCondition] = []
-
-
-class Pod(msgspec.Struct):
-    """The few fields of a pod that matter; the rest is never decoded."""
-
-    metadata: _Meta
-    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
-    status: _PodStatus = msgspec.field(default_factory=_PodStatus)
-
-    def ready(self) -> bool:
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
-
-
-class _PodList(msgspec.Struct):
-    items: list[Pod]
+@dataclass(frozen=True)
+class Secret:
+    data: dict[str, bytes]
+    version: str
 
 
 class Cluster:
@@ -73,14 +55,7 @@ class Cluster:
         self._apps = client.AppsV1Api(api)
         self._custom = client.CustomObjectsApi(api)
         self._authentication = client.AuthenticationV1Api(api)
-
-    async def pods(self, namespace: str, name: str) -> list[Pod]:
-        """The pods that carry the HotUpgrade's label, by name."""
-        response = await self._core.list_namespaced_pod_without_preload_content(
-            namespace, label_selector=f"{LABEL_NAME}={name}"
-        )
-        found = msgspec.json.decode(await _body(response), type=_PodList)
-        return sorted(found.items, key=lambda pod: pod.metadata.name)
+        self._admission = client.AdmissionregistrationV1Api(api)
 
     async def hot_upgrade(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The resource as it is now; None where it is gone."""
@@ -94,7 +69,7 @@ class Cluster:
             raise
         return dict(found)
 
-    async def workload_exists(self, namespace: str, ref: WorkloadRef) -> bool:
+    async def workload(self, namespace: str, ref: WorkloadRef) -> Workload:
         read = {
             "Deployment": self._apps.read_namespaced_deployment_without_preload_content,
             "StatefulSet": self._apps.read_namespaced_stateful_set_without_preload_content,
@@ -102,23 +77,27 @@ class Cluster:
             "ReplicaSet": self._apps.read_namespaced_replica_set_without_preload_content,
         }.get(ref.kind)
         if read is None:
-            return True  # a custom workload: its pods carry the label, that is all we need
+            return Workload()  # a custom one: its pods carry the label, that is all we need
         try:
-            await _body(await read(name=ref.name, namespace=namespace))
+            raw = await _body(await read(name=ref.name, namespace=namespace))
         except client.ApiException as error:
             if error.status == 404:
-                return False
+                return Workload(found=False)
             raise
-        return True
+        return Workload(replicas=msgspec.json.decode(raw, type=_Scaled).spec.replicas)
 
-    async def publish(self, namespace: str, pod: str, revision: str, version: str) -> None:
+    async def publish(self, namespace: str, pod: str, revision: str, version: str) -> Pod:
+        """Returns the pod as it is after it."""
         body = {
             "metadata": {
                 "labels": {LABEL_REVISION: revision},
                 "annotations": {ANNOTATION_VERSION: version},
             }
         }
-        await self._core.patch_namespaced_pod(pod, namespace, body, _content_type=MERGE)
+        response = await self._core.patch_namespaced_pod_without_preload_content(
+            pod, namespace, body, _content_type=MERGE
+        )
+        return msgspec.json.decode(await _body(response), type=Pod)
 
     async def write_status(
         self, namespace: str, name: str, version: str, status: HotUpgradeStatus
@@ -170,21 +149,49 @@ class Cluster:
         uids = status.get("user", {}).get("extra", {}).get(POD_UID_CLAIM, [])
         return str(uids[0]) if uids else ""
 
-    async def secret(self, namespace: str, name: str) -> dict[str, bytes] | None:
+    async def secret(self, namespace: str, name: str) -> "Secret | None":
+        read = self._core.read_namespaced_secret_without_preload_content
         try:
-            found = await self._core.read_namespaced_secret(name, namespace)
+            raw = await _body(await read(name, namespace))
         except client.ApiException as error:
             if error.status == 404:
                 return None
             raise
-        return {key: base64.b64decode(value) for key, value in (found.data or {}).items()}
+        found = msgspec.json.decode(raw, type=_Secret)
+        data = {key: base64.b64decode(value) for key, value in found.data.items()}
+        return Secret(data, found.metadata.resource_version)
 
-    async def create_secret(self, namespace: str, name: str, data: dict[str, bytes]) -> None:
-        """Raises ApiException 409 where another replica was first."""
+    async def write_secret(
+        self, namespace: str, name: str, data: dict[str, bytes], version: str
+    ) -> None:
+        """Makes it where version is empty. Raises ApiException 409 where another was first."""
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         body: Any = {"metadata": {"name": name}, "type": "Opaque", "data": encoded}
-        create = self._core.create_namespaced_secret_without_preload_content
-        await _body(await create(namespace, body))
+        if not version:
+            create = self._core.create_namespaced_secret_without_preload_content
+            await _body(await create(namespace, body))
+            return
+        body["metadata"]["resourceVersion"] = version
+        update = self._core.replace_namespaced_secret_without_preload_content
+        await _body(await update(name, namespace, body))
+
+    async def trust_webhook(self, name: str, ca_bundle: bytes) -> bool:
+        """Puts the CA bundle into each webhook of the configuration; says whether it changed."""
+        configuration = await self._admission.read_mutating_webhook_configuration(name)
+        wanted = base64.b64encode(ca_bundle).decode()
+        operations: list[dict[str, Any]] = []
+        for index, webhook in enumerate(configuration.webhooks or []):
+            path = f"/webhooks/{index}"
+            if webhook.client_config.ca_bundle != wanted:
+                operations += [
+                    {"op": "test", "path": f"{path}/name", "value": webhook.name},
+                    {"op": "add", "path": f"{path}/clientConfig/caBundle", "value": wanted},
+                ]
+        if operations:
+            await self._admission.patch_mutating_webhook_configuration(
+                name, operations, _content_type="application/json-patch+json"
+            )
+        return bool(operations)
 
 
 async def _body(response: Any) -> bytes:

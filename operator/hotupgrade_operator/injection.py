@@ -8,6 +8,7 @@ import msgspec
 
 from hotupgrade_api import pod_layout as layout
 from hotupgrade_api.agent_messages import AUDIENCE, BootConfig, HealthDefault
+from hotupgrade_api.injection_record import InjectionRecord
 from hotupgrade_api.resource import (
     ANNOTATION_INJECTED,
     Health,
@@ -43,6 +44,7 @@ class Injection:
     boot: BootConfig
     ca_bundle: str
     image: str  # the agent's
+    pull_policy: str = "IfNotPresent"
     agent_port: int = layout.AGENT_PORT
     metrics_port: int = layout.METRICS_PORT
     store_limit_bytes: int = 2 << 30
@@ -86,10 +88,25 @@ def inject(pod: Object, what: Injection) -> Object:
     init = spec.get("initContainers", [])
     at = _after_istio(init)
     spec["initContainers"] = [*init[:at], *ours, *init[at:]]
-    annotations = after.setdefault("metadata", {}).setdefault("annotations", {})
-    record = {"container": app["name"], "image": app["image"], "revision": what.boot.revision}
+    record = InjectionRecord(container=app["name"], image=app["image"], revision=what.boot.revision)
+    return _noted(after, record)
+
+
+def left_alone(pod: Object, why: str) -> Object:
+    """The same pod with a note on why; the operator shows it in the HotUpgrade's status."""
+    return _noted(copy.deepcopy(pod), InjectionRecord(refused=why))
+
+
+def app_image(pod: Object, wanted: HotUpgradeSpec) -> str:
+    """The image string of the container that is upgraded. Raises NotInjected."""
+    image: str = _app(pod["spec"], wanted)["image"]
+    return image
+
+
+def _noted(pod: Object, record: InjectionRecord) -> Object:
+    annotations = pod.setdefault("metadata", {}).setdefault("annotations", {})
     annotations[ANNOTATION_INJECTED] = msgspec.json.encode(record).decode()
-    return after
+    return pod
 
 
 def patch(before: Object, after: Object) -> list[Object]:
@@ -196,6 +213,7 @@ def _ours(what: Injection, name: str, guaranteed: bool) -> Object:
     return {
         "name": name,
         "image": what.image,
+        "imagePullPolicy": what.pull_policy,
         "securityContext": {**SECURITY, "runAsUser": AGENT_UID},
         "resources": resources,
         "env": [

@@ -1,59 +1,102 @@
-"""The console script `hotupgrade-operator`."""
+"""The console script `hotupgrade-operator`.
+
+Each replica serves admission; the holder of the Lease reconciles, and ends when it loses it: what
+it was about to do must not meet what the next holder does.
+"""
 
 import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import Any
 
+import aiohttp
 import kopf
 from kubernetes.aio import client, config
 
-from hotupgrade_operator import handlers
+from hotupgrade_operator import handlers, metrics, observability
+from hotupgrade_operator.admission import Admission
 from hotupgrade_operator.agents import Agents
-from hotupgrade_operator.certificates import Identity, make_identity
 from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.lease import Lease
+from hotupgrade_operator.pods import Pods
 from hotupgrade_operator.reconcile import Reconciler
 from hotupgrade_operator.settings import Settings, SettingsError
+from hotupgrade_operator.trust import Trust, UnusableSecret
+
+log = logging.getLogger("hotupgrade.operator")
 
 
-async def identity_of(cluster: Cluster, settings: Settings) -> Identity:
-    """The Secret's, made where there is none yet; of two that make one the first wins."""
-    for _ in range(2):
-        found = await cluster.secret(settings.namespace, settings.secret_name)
-        if found is not None:
-            return Identity.of_secret(found)
-        made = make_identity(datetime.now(UTC))
-        try:
-            await cluster.create_secret(
-                settings.namespace, settings.secret_name, made.secret_data()
-            )
-        except client.ApiException as error:
-            if error.status != 409:
-                raise
-    raise RuntimeError("cannot keep the CA: its Secret is neither there nor can it be made")
+class CannotStart(Exception):
+    """What the operator cannot do without is not there."""
+
+
+class LeaseLost(Exception):
+    """Another replica may reconcile from now on."""
 
 
 async def run(settings: Settings) -> None:
-    """Until SIGTERM or SIGINT."""
+    """Until SIGTERM or SIGINT. Raises CannotStart or LeaseLost."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await config.load_config()  # type: ignore[no-untyped-call]
-    async with client.ApiClient() as api:
+    await config.load_config()  # type: ignore[no-untyped-call]  # the library has no types for it
+    async with client.ApiClient() as api, AsyncExitStack() as stack:
         cluster = Cluster(api)
-        identity = await identity_of(cluster, settings)
-        agents = Agents(identity, cluster, settings.agent_port)
-        reconciler = Reconciler(cluster, agents)
-        registry = kopf.OperatorRegistry()
-        handlers.register(registry, reconciler)
+        trust = Trust(cluster, settings, lambda: datetime.now(UTC))
         try:
-            await kopf.operator(
-                registry=registry, standalone=True, clusterwide=True, stop_flag=stop
-            )
-        finally:
-            await reconciler.stop()
-            await agents.close()
+            await trust.refresh()
+        except (client.ApiException, aiohttp.ClientError, OSError, UnusableSecret) as error:
+            raise CannotStart(f"cannot start: {error}") from error
+        if settings.agent_image:
+            admission = Admission(cluster, settings)
+            trust.use(admission.use)
+            stack.push_async_callback((await admission.start()).cleanup)
+        plain = await observability.serve(settings.bind_address, settings.metrics_port)
+        stack.push_async_callback(plain.cleanup)
+        lease = Lease(api, settings.lease_name, settings.namespace, settings.pod_name)
+        await _first_end(
+            stop.wait(), trust.run(), lease.lead(lambda: lead(api, cluster, trust, settings))
+        )
+        if not stop.is_set():
+            raise LeaseLost(f"lost the Lease {settings.namespace}/{settings.lease_name}")
+
+
+async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: Settings) -> None:
+    """Reconciles until cancelled."""
+    log.info("holds the Lease: reconciles")
+    metrics.LEADER.set(1)
+    agents = Agents(cluster, settings.agent_port)
+    trust.use(agents.use)
+    pods = Pods(api)
+    reconciler = Reconciler(cluster, agents, pods, trust)
+    pods.subscribe(reconciler.wake)
+    registry = kopf.OperatorRegistry()
+    handlers.register(registry, reconciler)
+    try:
+        await _first_end(
+            pods.run(), kopf.operator(registry=registry, standalone=True, clusterwide=True)
+        )
+    finally:
+        metrics.LEADER.set(0)
+        await reconciler.stop()
+        await agents.close()
+
+
+async def _first_end(*work: Coroutine[Any, Any, Any]) -> None:
+    """Runs all until one ends; the others are cancelled. Raises what that one raised."""
+    tasks = [asyncio.create_task(part) for part in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def main() -> None:
@@ -62,7 +105,7 @@ def main() -> None:
     )
     try:
         asyncio.run(run(Settings.from_environment()))
-    except SettingsError as error:
+    except (SettingsError, CannotStart, LeaseLost) as error:
         sys.exit(f"hotupgrade-operator: {error}")
 
 

@@ -11,6 +11,14 @@ FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 
 
 @dataclass(frozen=True)
+class Workload:
+    """replicas: as its spec has them; None where its kind has none, or is not known to us."""
+
+    found: bool = True
+    replicas: int | None = None
+
+
+@dataclass(frozen=True)
 class PodObservation:
     """One pod of the workload. agent is None where it was not asked or did not answer."""
 
@@ -20,6 +28,7 @@ class PodObservation:
     terminating: bool = False
     started: bool = True  # its containers run, and it has an IP
     injected: bool = True
+    refused: str = ""  # why injection left it alone, where it did
     revision_label: str = ""
     version_annotation: str = ""
     agent: AgentStatus | None = None
@@ -35,22 +44,23 @@ class Observation:
     spec: HotUpgradeSpec
     status: HotUpgradeStatus
     pods: tuple[PodObservation, ...] = ()
-    workload_found: bool = True
+    workload: Workload = Workload()
+    trust: str = ""  # digest of the CA bundle that agents must trust; empty: do not push
 
 
 class Standing(Enum):
     """Where a pod is on its way to a revision."""
 
-    ABSENT = "absent"  # starting or terminating: nothing to do yet
+    ABSENT = "Absent"  # starting or terminating: nothing to do yet
     NOT_INJECTED = "NotInjected"
     UNREACHABLE = "AgentUnreachable"
     NOT_CAPABLE = "NotHotCapable"
     SUPERSEDED = "Superseded"  # its image is another than the revision holds for
-    OTHER = "other"  # an upgrade to another revision is under way
-    WAITING = "waiting"
-    RUNNING = "running"
-    FAILED = "failed"
-    DONE = "done"
+    OTHER = "OtherUpgrade"  # an upgrade to another revision is under way
+    WAITING = "Waiting"
+    RUNNING = "Running"
+    FAILED = "Failed"
+    DONE = "Done"
 
 
 def command_id(pod: PodObservation, revision: str, generation: int) -> str:

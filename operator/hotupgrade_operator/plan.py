@@ -62,7 +62,21 @@ class PublishRevision:
     version: str
 
 
-Action = StartUpgrade | TakeBack | PublishRevision
+@dataclass(frozen=True)
+class Adopt:
+    """PUT the owner: the HotUpgrade was made after the pod, or was deleted and made anew."""
+
+    pod: PodObservation
+
+
+@dataclass(frozen=True)
+class PushTrust:
+    """PUT the CA bundle: it was rotated since the pod got its own."""
+
+    pod: PodObservation
+
+
+Action = StartUpgrade | TakeBack | PublishRevision | Adopt | PushTrust
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ def make(seen: Observation) -> Plan:
     goal = Goal.TAKE_BACK if rejected or rejection else Goal.UPGRADE
     if spec.paused and goal is Goal.UPGRADE:
         goal = Goal.NOTHING
-    actions = _publish(standings)
+    actions = _care(seen, standings) + _publish(standings)
     if goal is not Goal.NOTHING:
         actions += _move(seen, target, standings, goal)
     return Plan(goal, target, standings, tuple(actions), rejection)
@@ -168,7 +182,7 @@ def _refusal(seen: Observation) -> tuple[str, str]:
         return "NotImplemented", f"cannot act on {', '.join(fields)}: not implemented yet"
     if why := invalid(seen.spec):
         return "InvalidSpec", why
-    if not seen.workload_found:
+    if not seen.workload.found:
         ref = seen.spec.workload_ref
         return "WorkloadNotFound", f"cannot find {ref.kind} {ref.name} in {seen.namespace}"
     return "", ""
@@ -189,6 +203,21 @@ def _rejection(
             reason = progress.reason.value if progress.reason else "Failed"
             return Rejection(pod.name, reason, progress.message)
     return None
+
+
+def _care(
+    seen: Observation, standings: tuple[tuple[PodObservation, Standing], ...]
+) -> list[Action]:
+    """What keeps an agent ours, whatever the goal is; before any command that needs it."""
+    actions: list[Action] = []
+    for pod, found in standings:
+        if pod.agent is None or found is Standing.ABSENT:
+            continue
+        if pod.agent.hot_upgrade_uid != seen.uid:
+            actions.append(Adopt(pod))
+        if seen.trust and pod.agent.trust != seen.trust:
+            actions.append(PushTrust(pod))
+    return actions
 
 
 def _publish(standings: tuple[tuple[PodObservation, Standing], ...]) -> list[Action]:

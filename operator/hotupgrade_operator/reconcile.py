@@ -5,32 +5,45 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import msgspec
 from kubernetes.aio import client
 
-from hotupgrade_api.agent_messages import RollbackRequest, UpgradeCommand
+from hotupgrade_api.agent_messages import (
+    OwnerUpdate,
+    RollbackRequest,
+    TrustUpdate,
+    UpgradeCommand,
+    trust_digest,
+)
+from hotupgrade_api.injection_record import InjectionRecord
 from hotupgrade_api.pod_layout import AGENT_CONTAINER
-from hotupgrade_api.resource import ANNOTATION_VERSION, LABEL_REVISION, HotUpgradeSpec
+from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
-from hotupgrade_operator import plan, status
+from hotupgrade_operator import metrics, plan, status
 from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
-from hotupgrade_operator.cluster import Cluster, Pod
-from hotupgrade_operator.observation import Observation, PodObservation
-from hotupgrade_operator.plan import PublishRevision, StartUpgrade, TakeBack
+from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.observation import Observation, PodObservation, Standing
+from hotupgrade_operator.plan import Adopt, PublishRevision, PushTrust, StartUpgrade, TakeBack
+from hotupgrade_operator.pods import Pod, Pods
+from hotupgrade_operator.trust import Trust
 
 log = logging.getLogger("hotupgrade.operator")
 
 BUSY_SECONDS = 0.5  # while an upgrade moves
 SETTLED_SECONDS = 10.0
 MOST_AT_ONCE = 50  # agents asked at the same time
+NOT_FOUND = 404
 
 
 class Reconciler:
     """One task a HotUpgrade. Edges only wake it; what it does follows from what it sees."""
 
-    def __init__(self, cluster: Cluster, agents: Agents) -> None:
+    def __init__(self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust) -> None:
         self._cluster = cluster
         self._agents = agents
+        self._pods = pods
+        self._trust = trust
         self._wake: dict[tuple[str, str], asyncio.Event] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
@@ -49,24 +62,35 @@ class Reconciler:
 
     async def _run(self, key: tuple[str, str]) -> None:
         wake = self._wake[key]
+        await self._pods.synced.wait()  # before that, every pod would seem to be gone
         while True:
             wake.clear()
             pause = SETTLED_SECONDS
             try:
-                goes_on = await self.reconcile(*key)
+                with metrics.RECONCILE_SECONDS.time():
+                    goes_on = await self.reconcile(*key)
                 if goes_on is None:
+                    self._forget(key)
                     return
                 pause = BUSY_SECONDS if goes_on else SETTLED_SECONDS
-            except (client.ApiException, OSError, TimeoutError) as error:
+            except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
                 log.warning("cannot reconcile %s/%s, trying again: %s", *key, error)
+                metrics.RECONCILE_ERRORS.inc()
                 pause = BUSY_SECONDS
             except Exception:
+                # A bug that one resource meets must not end the work on the others.
                 log.exception("cannot reconcile %s/%s, trying again", *key)
+                metrics.RECONCILE_ERRORS.inc()
             try:
                 async with asyncio.timeout(pause):
                     await wake.wait()
             except TimeoutError:
                 pass
+
+    @staticmethod
+    def _forget(key: tuple[str, str]) -> None:
+        metrics.READY.remove_by_labels({"namespace": key[0], "name": key[1]})
+        metrics.PODS.remove_by_labels({"namespace": key[0], "name": key[1]})
 
     async def reconcile(self, namespace: str, name: str) -> bool | None:
         """Once. Says whether something moves; None where the HotUpgrade is gone."""
@@ -82,9 +106,13 @@ class Reconciler:
             await self._cluster.write_status(namespace, name, version, after)
             time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             for event in status.events(seen.status, after):
+                log.info("%s/%s: %s: %s", namespace, name, event.reason, event.message)
                 await self._cluster.tell(namespace, name, seen.uid, event, time)
+        _measure(seen, made, after)
+        by_pod: dict[str, list[plan.Action]] = {}
         for action in made.actions:
-            await self._carry_out(action, seen, addresses)
+            by_pod.setdefault(action.pod.name, []).append(action)
+        await asyncio.gather(*(self._carry_out(each, seen, addresses) for each in by_pod.values()))
         moving = any(c.type == "Reconciling" and c.status == "True" for c in after.conditions)
         return moving or bool(made.actions)
 
@@ -92,7 +120,7 @@ class Reconciler:
         meta = resource["metadata"]
         namespace, name = meta["namespace"], meta["name"]
         spec = msgspec.convert(resource["spec"], HotUpgradeSpec)
-        pods = await self._cluster.pods(namespace, name)
+        pods = self._pods.of(namespace, name)
         observed = await asyncio.gather(*(self._observe_pod(pod) for pod in pods))
         seen = Observation(
             namespace=namespace,
@@ -102,59 +130,105 @@ class Reconciler:
             spec=spec,
             status=msgspec.convert(resource.get("status") or {}, HotUpgradeStatus),
             pods=tuple(observed),
-            workload_found=await self._cluster.workload_exists(namespace, spec.workload_ref),
+            workload=await self._cluster.workload(namespace, spec.workload_ref),
+            trust=trust_digest(self._trust.identity.bundle.decode()),
         )
-        return seen, {pod.metadata.name: pod.status.pod_i_p for pod in pods}
+        return seen, {pod.metadata.name: pod.status.pod_ip for pod in pods}
 
     async def _observe_pod(self, pod: Pod) -> PodObservation:
         agent, error = None, ""
-        injected = any(c.name == AGENT_CONTAINER for c in pod.spec.init_containers)
-        started = pod.status.phase == "Running" and bool(pod.status.pod_i_p)
-        if injected and started and not pod.metadata.deletion_timestamp:
+        injected = pod.has_init_container(AGENT_CONTAINER)
+        if injected and pod.started and not pod.metadata.deletion_timestamp:
             try:
                 async with self._room:
-                    agent = await self._agents.status(pod.status.pod_i_p, pod.metadata.uid)
+                    agent = await self._agents.status(pod.status.pod_ip, pod.metadata.uid)
             except AgentUnreachable as caught:
                 error = str(caught)
         return PodObservation(
             name=pod.metadata.name,
             uid=pod.metadata.uid,
-            ready=pod.ready(),
+            ready=pod.ready,
             terminating=bool(pod.metadata.deletion_timestamp),
-            started=started,
+            started=pod.started,
             injected=injected,
-            revision_label=pod.metadata.labels.get(LABEL_REVISION, ""),
-            version_annotation=pod.metadata.annotations.get(ANNOTATION_VERSION, ""),
+            refused=_refused(pod),
+            revision_label=pod.metadata.labels.revision,
+            version_annotation=pod.metadata.annotations.version,
             agent=agent,
             agent_error=error,
         )
 
     async def _carry_out(
-        self, action: plan.Action, seen: Observation, addresses: dict[str, str]
+        self, actions: list[plan.Action], seen: Observation, addresses: dict[str, str]
     ) -> None:
-        """One action. What did not work shows in the next observation, and is planned again."""
-        address = addresses[action.pod.name]
-        try:
-            match action:
-                case StartUpgrade():
-                    log.info("audit: %s to revision %s", action.pod.name, action.revision)
-                    await self._agents.put_upgrade(address, _command(action, seen))
-                case TakeBack():
-                    log.info("audit: %s taken back: %s", action.pod.name, action.message)
-                    request = RollbackRequest(
-                        pod_uid=action.pod.uid,
-                        hot_upgrade_uid=seen.uid,
-                        revision=action.revision,
-                        id=action.id,
-                        message=action.message,
-                    )
-                    await self._agents.roll_back(address, request)
-                case PublishRevision():
-                    await self._cluster.publish(
-                        seen.namespace, action.pod.name, action.revision, action.version
-                    )
-        except (AgentRefused, AgentUnreachable) as error:
-            log.warning("%s: %s", action.pod.name, error)
+        """One pod's, in their order. What did not work is seen, and planned, again."""
+        for action in actions:
+            kind, result = type(action).__name__, "ok"
+            try:
+                async with self._room:
+                    await self._act(action, seen, addresses[action.pod.name])
+            except AgentRefused as error:
+                log.warning("%s: %s: %s", action.pod.name, kind, error)
+                result = "refused"
+            except AgentUnreachable as error:
+                log.warning("%s: %s: %s", action.pod.name, kind, error)
+                result = "unreachable"
+            except client.ApiException as error:
+                if error.status != NOT_FOUND:  # the pod is gone: so is what was to be done
+                    raise
+                result = "refused"
+            metrics.COMMANDS.labels(kind, result).inc()
+
+    async def _act(self, action: plan.Action, seen: Observation, address: str) -> None:
+        pod = action.pod
+        match action:
+            case StartUpgrade():
+                log.info("audit: %s/%s to revision %s", seen.namespace, pod.name, action.revision)
+                await self._agents.put_upgrade(address, _command(action, seen))
+            case TakeBack():
+                log.info("audit: %s/%s taken back: %s", seen.namespace, pod.name, action.message)
+                request = RollbackRequest(
+                    pod_uid=pod.uid,
+                    hot_upgrade_uid=seen.uid,
+                    revision=action.revision,
+                    id=action.id,
+                    message=action.message,
+                )
+                await self._agents.roll_back(address, request)
+            case PublishRevision():
+                after = await self._cluster.publish(
+                    seen.namespace, pod.name, action.revision, action.version
+                )
+                self._pods.learn(after)
+            case Adopt():
+                log.info("audit: %s/%s adopted by %s", seen.namespace, pod.name, seen.uid)
+                await self._agents.adopt(
+                    address, OwnerUpdate(pod_uid=pod.uid, hot_upgrade_uid=seen.uid)
+                )
+            case PushTrust():
+                log.info("audit: %s/%s gets the CA bundle", seen.namespace, pod.name)
+                bundle = self._trust.identity.bundle.decode()
+                await self._agents.push_trust(address, TrustUpdate(ca_bundle=bundle))
+
+
+def _refused(pod: Pod) -> str:
+    """What injection said of a pod that it left alone. Somebody else's annotation says nothing."""
+    try:
+        return msgspec.json.decode(
+            pod.metadata.annotations.injected or "{}", type=InjectionRecord
+        ).refused
+    except msgspec.DecodeError:
+        return ""
+
+
+def _measure(seen: Observation, made: plan.Plan, after: HotUpgradeStatus) -> None:
+    if made.rejection is not None:
+        metrics.REJECTIONS.labels(made.rejection.reason).inc()
+    ready = any(c.type == "Ready" and c.status == "True" for c in after.conditions)
+    metrics.READY.labels(seen.namespace, seen.name).set(ready)
+    for found in Standing:
+        count = made.count(found)
+        metrics.PODS.labels(seen.namespace, seen.name, found.value).set(count)
 
 
 def _command(action: StartUpgrade, seen: Observation) -> UpgradeCommand:

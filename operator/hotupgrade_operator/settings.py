@@ -1,12 +1,15 @@
 """The operator's settings: read once from the environment; a wrong one names its variable."""
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotupgrade_api.pod_layout import AGENT_PORT
+from hotupgrade_api import pod_layout as layout
 
 PREFIX = "HOTUPGRADE_OPERATOR_"
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+STORE_LIMIT_BYTES = 2 << 30
 
 
 class SettingsError(Exception):
@@ -15,24 +18,56 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    namespace: str  # of the operator itself: its CA's Secret lies there
+    namespace: str  # of the operator itself: its CA's Secret and its Lease lie there
+    pod_name: str  # holds the Lease
+    agent_image: str  # empty: pods are not injected
+    agent_pull_policy: str
     agent_port: int
+    agent_metrics_port: int
+    webhook_port: int
     metrics_port: int
     secret_name: str
+    lease_name: str
+    webhook_service: str  # the certificate is for this Service's DNS name
+    webhook_configuration: str  # whose caBundle is kept right; empty: none
+    store_limit_bytes: int
+    bind_address: str | None  # None: every address
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
         """Raises SettingsError naming the variable."""
 
-        def port(name: str, default: int) -> int:
-            text = env.get(PREFIX + name, str(default))
-            if not text.isdigit() or not 0 < int(text) < 65536:
-                raise SettingsError(f"cannot start: {PREFIX}{name} is {text!r}, a port is right")
-            return int(text)
+        def text(name: str, default: str) -> str:
+            return env.get(PREFIX + name) or default
 
+        def number(name: str, default: int, most: int, right: str) -> int:
+            value = text(name, str(default))
+            if not value.isdigit() or not 0 < int(value) <= most:
+                raise SettingsError(f"cannot start: {PREFIX}{name} is {value!r}, {right} is right")
+            return int(value)
+
+        def port(name: str, default: int) -> int:
+            return number(name, default, 65535, "a port")
+
+        policy = text("AGENT_PULL_POLICY", "IfNotPresent")
+        if policy not in PULL_POLICIES:
+            raise SettingsError(
+                f"cannot start: {PREFIX}AGENT_PULL_POLICY is {policy!r}, one of "
+                f"{', '.join(PULL_POLICIES)} is right"
+            )
         return cls(
-            namespace=env.get(PREFIX + "NAMESPACE") or "hotupgrade-system",
-            agent_port=port("AGENT_PORT", AGENT_PORT),
-            metrics_port=port("METRICS_PORT", 9443),
-            secret_name=env.get(PREFIX + "SECRET_NAME") or "hotupgrade-ca",
+            namespace=text("NAMESPACE", "hotupgrade-system"),
+            pod_name=text("POD_NAME", socket.gethostname()),
+            agent_image=text("AGENT_IMAGE", ""),
+            agent_pull_policy=policy,
+            agent_port=port("AGENT_PORT", layout.AGENT_PORT),
+            agent_metrics_port=port("AGENT_METRICS_PORT", layout.METRICS_PORT),
+            webhook_port=port("WEBHOOK_PORT", 9443),
+            metrics_port=port("METRICS_PORT", 9442),
+            secret_name=text("SECRET_NAME", "hotupgrade-ca"),
+            lease_name=text("LEASE_NAME", "hotupgrade-operator"),
+            webhook_service=text("WEBHOOK_SERVICE", "hotupgrade-operator"),
+            webhook_configuration=text("WEBHOOK_CONFIGURATION", ""),
+            store_limit_bytes=number("STORE_LIMIT_BYTES", STORE_LIMIT_BYTES, 1 << 40, "bytes"),
+            bind_address=env.get(PREFIX + "BIND_ADDRESS") or None,
         )

@@ -1,11 +1,11 @@
 """Pure: Observation + Plan -> the status to write, and the Events that tell people of a change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import msgspec
 
-from hotupgrade_api.resource import IMAGE_REVISION, StrategyType
+from hotupgrade_api.resource import IMAGE_REVISION, LABEL_NAME, StrategyType
 from hotupgrade_api.resource_status import (
     Condition,
     FailedPod,
@@ -24,6 +24,8 @@ TROUBLE = (
     Standing.SUPERSEDED,
     Standing.FAILED,
 )
+# No command to an agent changes these; a pod that is made anew may.
+HOPELESS = (Standing.NOT_INJECTED, Standing.NOT_CAPABLE)
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
     after = _rejected(after, seen, plan, time)
     if plan.goal is Goal.UPGRADE and before.stable_revision != plan.target.revision:
         after = _tried(after, plan.target, time, seen.spec.revision_history_limit)
-    done = _complete(plan)
-    if done and plan.goal is Goal.UPGRADE:
-        after = _stable(after, plan.target, time, seen.spec.revision_history_limit)
+    done = _complete(seen, plan)
+    if done and plan.goal is Goal.UPGRADE and plan.count(Standing.DONE):
+        target = _with_whole_base(plan)
+        after = _stable(after, target, time, seen.spec.revision_history_limit)
     facts = _facts(seen, after, plan, done)
     conditions = [
         _condition(before, kind, fact, seen.generation, time) for kind, fact in facts.items()
@@ -96,13 +99,18 @@ def _facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) -
         reason = failed.reason if failed and failed.reason else "Aborted"
         ready = _Fact("False", reason, f"{text}: {failed.message if failed else ''}; {progress}")
     elif done:
-        ready = _Fact("True", "Upgraded", progress)
+        ready = _Fact("True", _done_reason(plan), progress)
+    elif stuck := _stuck(plan):
+        ready = _Fact("False", stuck[1].value, f"{progress}; {stuck[0].name}: {_why(*stuck)}")
     elif goal is Goal.NOTHING:
         ready = _Fact("False", "Paused", progress)
+    elif not plan.standings:
+        label = f"{LABEL_NAME}: {seen.name}"
+        ready = _Fact("False", "NoPods", f"no pod has the label {label}; the pod template sets it")
     else:
         ready = _Fact("False", "Upgrading", progress)
-    moving = goal in (Goal.UPGRADE, Goal.TAKE_BACK) and not done
-    stalled = goal is Goal.REFUSE or rejected
+    stalled = goal is Goal.REFUSE or rejected or _stuck(plan) is not None
+    moving = goal in (Goal.UPGRADE, Goal.TAKE_BACK) and not done and _stuck(plan) is None
     return {
         "Ready": ready,
         "Reconciling": _Fact(_truth(moving), ready.reason if moving else "Settled", progress),
@@ -149,10 +157,39 @@ def _degraded(plan: Plan) -> _Fact:
     return _Fact("False", "AsExpected")
 
 
-def _complete(plan: Plan) -> bool:
+def _complete(seen: Observation, plan: Plan) -> bool:
     """Every pod that there is runs the target; a pod that another image runs in is none of it."""
+    if not plan.standings:
+        return seen.workload.replicas == 0
     rest = [found for _, found in plan.standings if found is not Standing.SUPERSEDED]
-    return bool(rest) and all(found is Standing.DONE for found in rest)
+    return all(found is Standing.DONE for found in rest)
+
+
+def _done_reason(plan: Plan) -> str:
+    if plan.count(Standing.DONE):
+        return "Upgraded"
+    return "Superseded" if plan.standings else "ScaledToZero"
+
+
+def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
+    """A pod that keeps the upgrade from its end, where nothing but a new pod will help."""
+    rest = [
+        (pod, found)
+        for pod, found in plan.standings
+        if found not in (Standing.DONE, Standing.SUPERSEDED)
+    ]
+    if rest and all(found in HOPELESS for _, found in rest):
+        return rest[0]
+    return None
+
+
+def _with_whole_base(plan: Plan) -> Target:
+    """The launchers know the digest of the file that the artifact replaces: from here on, an image
+    of the same name with another file is another base."""
+    for pod, found in plan.standings:
+        if found is Standing.DONE and pod.agent and plan.target.artifact:
+            return replace(plan.target, base=pod.agent.base)
+    return plan.target
 
 
 def _rejected(
@@ -191,7 +228,7 @@ def _stable(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> H
     if after.stable_revision == target.revision:
         return after
     known = entry(after, target.revision) or HistoryEntry(revision=target.revision)
-    kept = msgspec.structs.replace(known, result="Stable", time=time)
+    kept = msgspec.structs.replace(known, result="Stable", time=time, base=target.base)
     after = msgspec.structs.replace(
         after, stable_revision=target.revision, stable_version=target.version
     )
@@ -228,7 +265,10 @@ def _reason(pod: PodObservation, found: Standing) -> str:
 def _why(pod: PodObservation, found: Standing) -> str:
     agent = pod.agent
     if found is Standing.NOT_INJECTED:
-        return "the pod has no launcher: it was made before, or while no operator answered"
+        return pod.refused or (
+            "the pod has no launcher: it was made before, or while no operator answered; "
+            "a new one gets it (kubectl rollout restart)"
+        )
     if agent is None:
         return pod.agent_error
     if found is Standing.FAILED and agent.progress:

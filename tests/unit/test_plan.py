@@ -12,8 +12,8 @@ from hotupgrade_api.resource import Artifact, HotUpgradeSpec, HttpSource, Source
 from hotupgrade_api.resource_status import HotUpgradeStatus, Phase
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator import plan, status
-from hotupgrade_operator.observation import Observation, PodObservation
-from hotupgrade_operator.plan import PublishRevision, StartUpgrade, TakeBack
+from hotupgrade_operator.observation import Observation, PodObservation, Workload
+from hotupgrade_operator.plan import Adopt, PublishRevision, PushTrust, StartUpgrade, TakeBack
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = Artifact(source=Source(http=HttpSource(url="http://a/2")), sha256="2" * 64, version="2")
@@ -32,6 +32,8 @@ def pod(name: str, image: str = "app:1") -> PodObservation:
         agent_version="1",
         base=Base(image=image),
         launcher=LauncherStatus(sequence=1, mode=Mode.TRANSPARENT),
+        hot_upgrade_uid="u",
+        trust="t",
     )
     return PodObservation(name=name, uid=name, agent=agent, revision_label="image")
 
@@ -72,6 +74,10 @@ class World:
                 self.change(action.pod, progress=progress)
             case TakeBack():
                 pass
+            case Adopt():
+                self.change(action.pod, hot_upgrade_uid=self.seen.uid)
+            case PushTrust():
+                self.change(action.pod, trust=self.seen.trust)
             case PublishRevision():
                 self.put(
                     replace(
@@ -142,6 +148,7 @@ def world(artifact: Artifact | None, pods: int = 4, **more: object) -> World:
         generation=1,
         spec=spec(artifact, **more),
         status=HotUpgradeStatus(),
+        trust="t",
         pods=tuple(pod(f"web-{n}") for n in range(pods)),
     )
     return World(seen, [])
@@ -238,12 +245,75 @@ def test_pod_of_another_image_is_left_alone_and_named() -> None:
     assert w.condition("Superseded") == ("True", "OtherImage")
 
 
-def test_pod_that_was_not_injected_is_reported() -> None:
+def test_workload_of_another_image_altogether_is_ready_as_the_user_deployed_it() -> None:
     w = world(GOOD)
-    w.put(replace(w.find("web-1"), injected=False, agent=None))
+    w.settle()
+    for found in w.seen.pods:
+        w.put(replace(pod(found.name, image="app:2")))
+    w.settle()
+    assert w.condition("Ready") == ("True", "Superseded")
+    assert w.condition("Superseded") == ("True", "OtherImage")
+    assert w.condition("Reconciling")[0] == "False"
+    assert w.seen.status.stable_revision == revision_of(GOOD)
+
+
+def test_upgrade_that_no_pod_ran_does_not_become_stable() -> None:
+    w = world(GOOD)
+    w.reconcile()
+    for found in w.seen.pods:
+        w.put(replace(pod(found.name, image="app:2")))
+    w.settle()
+    assert w.seen.status.stable_revision == "image"
+
+
+def test_pod_that_was_not_injected_is_reported_with_what_injection_said() -> None:
+    w = world(GOOD)
+    w.put(replace(w.find("web-1"), injected=False, agent=None, refused="set its command"))
     w.settle()
     assert w.condition("Degraded") == ("True", "NotInjected")
-    assert [p.name for p in w.seen.status.failed_pods] == ["web-1"]
+    assert w.condition("Ready") == ("False", "NotInjected")
+    assert w.condition("Stalled")[0] == "True"
+    assert [(p.name, p.message) for p in w.seen.status.failed_pods] == [
+        ("web-1", "set its command")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("replicas", "ready"), [(0, ("True", "ScaledToZero")), (3, ("False", "NoPods"))]
+)
+def test_no_pods_is_ready_only_where_none_are_wanted(replicas: int, ready: tuple[str, str]) -> None:
+    w = world(GOOD, pods=0)
+    w.seen = replace(w.seen, workload=Workload(replicas=replicas))
+    w.settle()
+    assert w.condition("Ready") == ready
+    assert w.seen.status.stable_revision == "image"
+
+
+def test_pods_of_a_hot_upgrade_that_was_made_anew_are_adopted_before_they_are_commanded() -> None:
+    w = world(GOOD)
+    w.seen = replace(w.seen, uid="made anew")
+    kinds = [type(a) for a in w.reconcile().actions if a.pod.name == "web-0"]
+    assert kinds == [Adopt, StartUpgrade]
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+def test_rotated_ca_bundle_is_pushed_once() -> None:
+    w = world(None)
+    w.settle()
+    w.seen = replace(w.seen, trust="rotated")
+    assert {type(a) for a in w.reconcile().actions} == {PushTrust}
+    assert w.reconcile().actions == ()
+
+
+def test_digest_of_the_replaced_file_becomes_part_of_the_base() -> None:
+    w = world(GOOD)
+    for found in w.seen.pods:
+        w.change(found, base=Base(image="app:1", sha256="f" * 64))
+    w.settle()
+    known = plan.entry(w.seen.status, revision_of(GOOD))
+    assert known is not None
+    assert known.base == Base(image="app:1", sha256="f" * 64)
 
 
 def test_no_artifact_brings_the_image_back() -> None:

@@ -1,0 +1,69 @@
+"""The operator's Prometheus metrics, by conventional names with units; label values are bounded.
+
+`namespace` and `name` are a HotUpgrade's: as many as there are of them, gone with it.
+"""
+
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from hotupgrade_api.metrics_page import page
+
+TITLE = "The operator's metrics"
+REGISTRY = CollectorRegistry()
+LEADER = Gauge(
+    "hotupgrade_operator_leader",
+    "1 in the replica that holds the Lease and reconciles.",
+    registry=REGISTRY,
+)
+RECONCILE_SECONDS = Histogram(
+    "hotupgrade_operator_reconcile_seconds",
+    "One reconcile: observe, plan, status, act.",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+RECONCILE_ERRORS = Counter(
+    "hotupgrade_operator_reconcile_errors_total",
+    "Reconciles that an error ended; each is tried again.",
+    registry=REGISTRY,
+)
+COMMANDS = Counter(
+    "hotupgrade_operator_commands_total",
+    "Commands to agents, by command (the plan's action) and result (ok, refused, unreachable).",
+    ["command", "result"],
+    registry=REGISTRY,
+)
+REJECTIONS = Counter(
+    "hotupgrade_operator_rejections_total",
+    "Revisions that were taken back everywhere, by the reason of the first pod that failed.",
+    ["reason"],
+    registry=REGISTRY,
+)
+INJECTIONS = Counter(
+    "hotupgrade_operator_injections_total",
+    "Pods that the webhook was asked for, by result (injected, refused, unchanged, error).",
+    ["result"],
+    registry=REGISTRY,
+)
+CERTIFICATE_EXPIRY = Gauge(
+    "hotupgrade_operator_certificate_expiry_timestamp_seconds",
+    "When a certificate ends (ca, client, webhook), in Unix seconds.",
+    ["certificate"],
+    registry=REGISTRY,
+)
+PODS = Gauge(
+    "hotupgrade_pods",
+    "Pods of a HotUpgrade, by where they stand on the way to its revision.",
+    ["namespace", "name", "standing"],
+    registry=REGISTRY,
+)
+READY = Gauge(
+    "hotupgrade_ready",
+    "1 where the HotUpgrade's condition Ready is True.",
+    ["namespace", "name"],
+    registry=REGISTRY,
+)
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(TITLE, REGISTRY))

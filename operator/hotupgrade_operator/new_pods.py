@@ -1,0 +1,36 @@
+"""Pure: what a new pod of a HotUpgrade boots."""
+
+import msgspec
+
+from hotupgrade_api.agent_messages import BootConfig
+from hotupgrade_api.launcher_messages import Base
+from hotupgrade_api.resource import HotUpgradeSpec, NewPodsRevision
+from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_api.revision import revision_of
+from hotupgrade_operator.plan import entry, is_rejected
+
+
+def boot_config(
+    spec: HotUpgradeSpec, status: HotUpgradeStatus, generation: int, image: str
+) -> BootConfig:
+    """image: the app container's. A revision that holds for another image is not booted: the user
+    has deployed something newer than what it was made for.
+    """
+    nothing = BootConfig(on_fetch_failure=spec.new_pods.on_fetch_failure.value)
+    revision, version, artifact = status.stable_revision, "", None
+    latest = revision_of(spec.artifact)
+    if spec.new_pods.revision is NewPodsRevision.LATEST and not is_rejected(
+        status, latest, generation
+    ):
+        revision, artifact = latest, spec.artifact
+    known = entry(status, revision)
+    base = known.base if known and known.base else Base()
+    if known is not None:
+        version, artifact = known.version, known.artifact
+    elif artifact is not None:
+        version = artifact.version
+    if artifact is None or (base.image and base.image != image):
+        return nothing
+    return msgspec.structs.replace(
+        nothing, revision=revision, version=version, artifact=artifact, base=base
+    )
