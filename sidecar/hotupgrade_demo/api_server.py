@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -37,6 +38,7 @@ KINDS = (
     Kind("v1", "namespaces", "Namespace", namespaced=False, short=("ns",)),
     Kind("apps/v1", "deployments", "Deployment", status=True, short=("deploy",)),
     Kind("hotupgrade.io/v1alpha1", "hotupgrades", "HotUpgrade", status=True, short=("hu",)),
+    Kind("coordination.k8s.io/v1", "leases", "Lease"),
     Kind("authentication.k8s.io/v1", "tokenreviews", "TokenReview", namespaced=False),
 )
 
@@ -112,8 +114,11 @@ class ApiServer:
         self._version = next(self._versions)
         self.writes += 1
         meta["resourceVersion"] = str(self._version)
-        meta.setdefault("uid", f"00000000-0000-4000-8000-{self._version:012x}")
-        meta.setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
+        kept = before["metadata"] if before else {}
+        new_uid = f"00000000-0000-4000-8000-{self._version:012x}"
+        meta["uid"] = kept.get("uid") or meta.get("uid") or new_uid
+        born = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        meta["creationTimestamp"] = kept.get("creationTimestamp") or born
         meta["generation"] = 1
         if before is not None:
             same = before.get("spec") == body.get("spec")
@@ -217,6 +222,8 @@ class ApiServer:
                             continue
                         if namespace not in (None, value["metadata"].get("namespace")):
                             continue
+                        if not _selected(request, value):
+                            continue
                         line = json.dumps({"type": change, "object": value})
                         await response.write(line.encode() + b"\n")
                     sent = self._version
@@ -269,10 +276,13 @@ def kind_of(plural: str) -> Kind:
 
 
 def _selected(request: web.Request, value: Object) -> bool:
+    """By labels: `name` (it exists) and `name=value`, with commas between."""
     labels = value["metadata"].get("labels", {})
-    selector = request.query.get("labelSelector", "")
-    pairs = (part.partition("=") for part in selector.split(",") if part)
-    return all(labels.get(name) == wanted.lstrip("=") for name, _, wanted in pairs)
+    for part in filter(None, request.query.get("labelSelector", "").split(",")):
+        name, equals, wanted = part.partition("=")
+        if name not in labels or (equals and labels[name] != wanted.lstrip("=")):
+            return False
+    return True
 
 
 def _failure(code: int, reason: str, message: str) -> web.Response:

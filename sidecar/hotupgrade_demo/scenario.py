@@ -22,7 +22,8 @@ from hotupgrade_demo.pods import NAMESPACE, DemoPod
 
 PODS = 3
 NAME = "web"
-API_PORT, APP_PORT, AGENT_PORT, ARTIFACT_PORT = 18001, 18080, 19440, 18002
+API_PORT, APP_PORT, ARTIFACT_PORT = 18001, 18080, 18002
+AGENT_PORT, METRICS_PORT = 19440, 19442
 DEADLINE_SECONDS = 45.0
 Tell = Callable[[str], Awaitable[None]]
 
@@ -130,6 +131,8 @@ class Scenario:
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
             "HOTUPGRADE_OPERATOR_AGENT_PORT": str(AGENT_PORT),
+            "HOTUPGRADE_OPERATOR_BIND_ADDRESS": "127.0.0.1",
+            "HOTUPGRADE_OPERATOR_METRICS_PORT": str(METRICS_PORT),
         }
         with (self.folder / "operator.log").open("ab") as log:
             self._operator = await asyncio.create_subprocess_exec(
@@ -164,7 +167,7 @@ class Scenario:
 
     def _ca(self) -> str:
         secret = self.api.get("secrets", "hotupgrade-system", "hotupgrade-ca")
-        return base64.b64decode(secret["data"]["ca.crt"]).decode() if secret else ""
+        return base64.b64decode(secret["data"]["bundle.crt"]).decode() if secret else ""
 
     async def apply(self, version: str) -> None:
         before = self.api.get("hotupgrades", NAMESPACE, NAME) or {}
