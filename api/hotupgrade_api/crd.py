@@ -17,6 +17,7 @@ from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
 
 Schema = dict[str, Any]
+Rules = dict[str, list[Schema]]  # by the type's name
 
 HEAD = """{{- /* written by `make crd` from api/hotupgrade_api; change the types */}}
 {{- if .Values.crds.enabled }}
@@ -29,15 +30,15 @@ TAIL = "{{- end }}\n"
 
 
 def _one_of(*names: str) -> Schema:
-    flags = ", ".join(f"has(self.{name})" for name in names)
+    count = " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in names)
     return {
-        "rule": f"[{flags}].filter(x, x).size() == 1",
+        "rule": f"{count} == 1",
         "message": f"exactly one of {', '.join(names)} is needed",
     }
 
 
-# By the type's name; https://kubernetes.io/docs/reference/using-api/cel/
-RULES: dict[str, list[Schema]] = {
+# https://kubernetes.io/docs/reference/using-api/cel/
+RULES: Rules = {
     "WorkloadRef": [{"rule": "self == oldSelf", "message": "workloadRef is immutable"}],
     "SecretRef": [{"rule": "self == oldSelf", "message": "secretRef is immutable"}],
     "Source": [_one_of("http", "oci", "s3")],
@@ -75,9 +76,6 @@ COLUMNS = [
 ]
 
 
-Rules = dict[str, list[Schema]]
-
-
 def structural(schema: Schema, definitions: dict[str, Schema], rules: Rules) -> Schema:
     """One node of a JSON schema as a structural one."""
     if "$ref" in schema:
@@ -91,8 +89,8 @@ def structural(schema: Schema, definitions: dict[str, Schema], rules: Rules) -> 
     node = {
         key: value
         for key, value in schema.items()
-        if key in ("type", "enum", "pattern", "minLength", "maxLength", "maxItems", "minimum")
-        or key in ("maximum", "description")
+        if key in ("type", "enum", "pattern", "minLength", "maxLength", "maxItems", "maxProperties")
+        or key in ("minimum", "maximum", "description")
     }
     if "enum" in node:
         node["type"] = "string"

@@ -107,7 +107,7 @@ class Artifact(Wire, frozen=True, kw_only=True):
     source: Source | None = None  # or platforms
     sha256: Sha256 | None = None
     version: Annotated[str, msgspec.Meta(max_length=128)] = ""
-    platforms: dict[str, PlatformArtifact] = {}
+    platforms: Annotated[dict[str, PlatformArtifact], msgspec.Meta(max_length=16)] = {}
     signature: Signature | None = None
     secret_ref: SecretRef | None = None
     replaces: str = ""  # empty: the command's first word

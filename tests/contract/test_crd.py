@@ -43,3 +43,21 @@ def test_rules_stand_where_one_field_depends_on_another() -> None:
 
 def test_required_fields_are_those_without_a_default() -> None:
     assert SCHEMA["properties"]["spec"]["required"] == ["workloadRef"]
+
+
+def test_rules_stand_in_bounded_lists_and_maps_only() -> None:
+    """The API server refuses a CRD whose rules might be evaluated without bound."""
+    found = dict(nodes(SCHEMA))
+    for path, node in found.items():
+        if "x-kubernetes-validations" not in node:
+            continue
+        parts = path.split(".")
+        for index, part in enumerate(parts):
+            above = found[".".join(parts[:index])] if index else {}
+            assert part != "items" or "maxItems" in above, path
+            assert part != "additionalProperties" or "maxProperties" in above, path
+
+
+def test_no_rule_stands_in_the_status() -> None:
+    rules = "x-kubernetes-validations"
+    assert not [path for path, n in nodes(SCHEMA["properties"]["status"]) if rules in n]
