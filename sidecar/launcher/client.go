@@ -4,14 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"time"
 )
 
 // client is one connection to a launcher's socket.
 type client struct {
-	connection net.Conn
+	connection *os.File
 	lines      *bufio.Reader
 }
 
@@ -19,7 +18,7 @@ func dial(socket string) (*client, error) {
 	if socket == "" {
 		return nil, fmt.Errorf("cannot reach the launcher: no socket; --socket PATH or %s", socketVariable)
 	}
-	connection, err := net.DialTimeout("unix", socket, 5*time.Second)
+	connection, err := dialUnix(socket, 5*time.Second)
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the launcher: %w", err)
 	}

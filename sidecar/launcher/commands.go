@@ -222,8 +222,8 @@ func (l *Launcher) takeBack(reason TakenBack, message string, began time.Time) {
 	switch {
 	case !u.new.alive():
 	case reason == TakenBackOutOfMemory:
-		u.new.state, u.new.stopped = ProcessDraining, true
-		u.new.signalAll(9)
+		u.new.state = ProcessDraining
+		u.new.kill(message)
 	case had:
 		go l.drain(u.new, u.spec.handoff)
 	default:

@@ -38,10 +38,7 @@ func (l *Launcher) drain(g *generation, h handoff) {
 	g.waitUntil(h.drain+time.Second, h.drain, func() bool { return false })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if g.alive() {
-		log("killed", "generation", g.number, "why", fmt.Sprintf("it ran on for %v after %s", h.drain, h.stop))
-		g.signalAll(unix.SIGKILL)
-	}
+	g.kill(fmt.Sprintf("it ran on for %v after %s", h.drain, h.stop))
 }
 
 func (l *Launcher) signal(g *generation, s unix.Signal) {
@@ -91,8 +88,11 @@ func allEmpty(fds []int) bool {
 // established counts the connections that the processes hold on these local ports, by the table of
 // proc_net_tcp(5): column 1 is the local address, 3 the state (01: ESTABLISHED), 9 the inode.
 func established(pids []int, ports map[uint16]bool) int {
-	held := socketsOf(pids)
+	held, all := socketsOf(pids)
 	n := 0
+	if !all {
+		n = 1 // what cannot be seen may be there
+	}
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		raw, err := os.ReadFile(table)
 		if err != nil {

@@ -32,11 +32,8 @@ func (l *Launcher) ended(g *generation) {
 	log("ended", "generation", g.number, "pid", g.pid, "exit", g.exit)
 	g.weight = 0
 	l.react(g)
-	if err := l.steer(); err != nil {
-		log("cannot steer", "error", err.Error())
-	}
+	l.steerOrLog()
 	l.watchOrphans()
-	l.touch()
 	l.exitIfDone()
 }
 
@@ -69,6 +66,12 @@ func (l *Launcher) crashed(g *generation) {
 	delay := l.backoff.next(time.Since(g.startAt))
 	l.restarts++
 	log("restarts", "generation", g.number, "after", delay)
+	if delay > 0 {
+		// A probe that only connects must not find a server while there is none for so long.
+		for _, grp := range l.groups {
+			grp.refuse()
+		}
+	}
 	time.AfterFunc(delay, func() { l.restart(g) })
 }
 
@@ -114,7 +117,7 @@ func (l *Launcher) wentToBackground(g *generation) bool {
 		if process.parent != selfPID || process.state == 'Z' || l.isMain(process.pid) {
 			continue
 		}
-		held := socketsOf([]int{process.pid})
+		held, _ := socketsOf([]int{process.pid})
 		if slices.ContainsFunc(mine, func(inode uint64) bool { return held[inode] }) {
 			log("went to the background", "generation", g.number, "pid", process.pid)
 			g.pid = process.pid

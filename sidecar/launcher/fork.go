@@ -23,7 +23,7 @@ func forkCommand(argv []string) (int, error) {
 		return 0, err
 	}
 	return syscall.ForkExec(path, argv, &syscall.ProcAttr{
-		Env:   os.Environ(),
+		Env:   originalEnvironment(os.Environ()),
 		Files: []uintptr{0, 1, 2},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	})

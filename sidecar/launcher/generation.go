@@ -86,6 +86,15 @@ func (g *generation) signalAll(signal unix.Signal) {
 	}
 }
 
+// kill ends what is left of a generation.
+func (g *generation) kill(why string) {
+	if g.alive() {
+		log("killed", "generation", g.number, "why", why)
+		g.stopped = true
+		g.signalAll(unix.SIGKILL)
+	}
+}
+
 // tell sends a signal to the main process, as a kubelet would to PID 1.
 func (g *generation) tell(signal unix.Signal) {
 	if g.alive() && g.pid > 0 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,7 +18,7 @@ type slot struct {
 	owner     *generation // nil: free
 	listening bool        // the owner called listen
 	member    bool        // in the kernel's group: it listened once, and nobody shut it down
-	backlog   int
+	waits     time.Time   // since when connections are queued, where a look found some
 }
 
 // group is the reuseport group of one address.
@@ -95,7 +96,7 @@ func (g *group) listen(s *slot, backlog int, weights func(*slot) int) error {
 	if err := unix.Listen(s.fd, backlog); err != nil {
 		return fmt.Errorf("cannot listen on %v: %w", g.address, err)
 	}
-	s.listening, s.backlog = true, backlog
+	s.listening = true
 	if !s.member {
 		s.member = true
 		g.order = append(g.order, s)

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -20,6 +18,7 @@ type Launcher struct {
 	starts sync.Mutex // held while a start command is carried out; before mu
 
 	mu       sync.Mutex
+	traps    bool // the app's calls are trapped, whatever mode came of it
 	mode     Mode
 	why      string
 	base     Base
@@ -35,9 +34,11 @@ type Launcher struct {
 	numbers  int
 	stopping bool
 	backoff  backoff
-	orphans  bool // the watch for orphaned connections runs
 
-	orphansUntil time.Time
+	orphansUntil time.Time // queues are looked at often until then
+	wake         chan struct{}
+	hangups      hangups
+	resting      *time.Timer
 }
 
 const keepExited = 4
@@ -45,7 +46,10 @@ const keepExited = 4
 var selfPID = os.Getpid()
 
 func newLauncher(c config) *Launcher {
-	return &Launcher{config: c, exit: make(chan int, 1), changed: make(chan struct{}), groups: map[address]*group{}}
+	return &Launcher{
+		config: c, exit: make(chan int, 1), changed: make(chan struct{}), groups: map[address]*group{},
+		wake: make(chan struct{}, 1), resting: time.AfterFunc(restAfter, rest),
+	}
 }
 
 // touch tells everybody who waits that something changed. mu is held.
@@ -53,6 +57,7 @@ func (l *Launcher) touch() {
 	l.sequence++
 	close(l.changed)
 	l.changed = make(chan struct{})
+	l.resting.Reset(restAfter)
 }
 
 // start resolves and launches. mu is held.
@@ -67,7 +72,7 @@ func (l *Launcher) start(spec runSpec, weight int) (*generation, error) {
 
 // launch starts a process generation with this weight. mu is held.
 func (l *Launcher) launch(spec runSpec, img image, weight int) (*generation, error) {
-	s, err := spawn(img, l.mode == ModeTransparent)
+	s, err := spawn(img, l.traps)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +112,9 @@ func (l *Launcher) follow(g *generation, s spawned) {
 		return // its end follows by wait4
 	}
 	if listener >= 0 {
-		serveNotifications(listener, g, l)
+		if err := serveNotifications(listener, g, l); err != nil {
+			log("cannot answer the app's calls", "generation", g.number, "error", err.Error())
+		}
 		return
 	}
 	l.mu.Lock()
@@ -119,14 +126,13 @@ func (l *Launcher) follow(g *generation, s spawned) {
 }
 
 // bind is a socketOwner's.
-func (l *Launcher) bind(g *generation, c call, a address, options map[option][]byte) (int, error) {
-	if inEpoll(c.n.pid, c.fd) {
-		l.giveUp("the app registers its socket with epoll before bind: the registration would be lost")
-		return -1, errNotOurs
-	}
+func (l *Launcher) bind(g *generation, a address, options map[option][]byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.release(g, a, isSet(options, option{unix.SOL_SOCKET, unix.SO_REUSEPORT}))
+	if !g.alive() {
+		return -1, errNotOurs // a process that outlived its generation
+	}
+	l.release(g, a)
 	grp := l.groups[a]
 	if grp == nil {
 		grp = &group{address: a}
@@ -142,15 +148,16 @@ func (l *Launcher) bind(g *generation, c call, a address, options map[option][]b
 	return s.fd, nil
 }
 
-// release frees the slots of this address that the generation closed: it binds again. mu is held.
-func (l *Launcher) release(g *generation, a address, shared bool) {
+// release frees the slots of this address that the generation closed: it binds again, perhaps in
+// place of a worker that died. mu is held.
+func (l *Launcher) release(g *generation, a address) {
 	grp := l.groups[a]
-	if grp == nil || shared || !grp.ownedBy(g) {
+	if grp == nil || !grp.ownedBy(g) {
 		return
 	}
-	held := socketsOf(g.pids())
+	held, all := socketsOf(g.pids())
 	for _, s := range grp.slots {
-		if s.owner == g && !held[s.inode] {
+		if s.owner == g && all && !held[s.inode] {
 			s.owner, s.listening = nil, false
 		}
 	}
@@ -168,6 +175,7 @@ func (l *Launcher) listen(g *generation, inode uint64, backlog int) (bool, error
 		for _, s := range grp.slots {
 			if s.inode == inode && s.owner == g {
 				err := grp.listen(s, backlog, l.weightOf(grp))
+				l.hangups.watch(s.fd)
 				l.listens(g)
 				return true, err
 			}
@@ -231,19 +239,43 @@ func (l *Launcher) steer() error {
 	return all
 }
 
-// giveUp leaves the app alone from now on: it runs, but cannot be upgraded hot.
-func (l *Launcher) giveUp(why string) {
+// steerOrLog is steer where nobody waits for its outcome. mu is held.
+func (l *Launcher) steerOrLog() {
+	if err := l.steer(); err != nil {
+		log("cannot steer", "error", err.Error())
+	}
+	l.touch()
+}
+
+// shutDown handles that an app shut a listener down.
+func (l *Launcher) shutDown() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.mode != ModePlain {
+	l.steerOrLog()
+}
+
+// leave is a socketOwner's. The serving app runs on as it is, but cannot be upgraded hot; a new one
+// that cannot take the sockets over is taken back, and says nothing about the old one.
+func (l *Launcher) leave(g *generation, why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer l.touch()
+	log("left alone", "generation", g.number, "why", why)
+	switch u := l.upgrade; {
+	case u.underWay() && u.new == g:
+		l.takeBack(TakenBackStartFailed, "the new process cannot take the sockets over: "+why, time.Now())
+	case l.serving == g:
 		l.mode, l.why = ModePlain, why
-		log("not hot capable", "why", why)
-		l.touch()
+		if g.alive() {
+			g.state = ProcessServing // nothing tells us when it listens
+		}
 	}
 }
 
-// Wait answers as soon as the sequence is greater than after, or when ctx ends.
-func (l *Launcher) Wait(ctx context.Context, after int64) LauncherStatus {
+// Wait answers as soon as the sequence is greater than after, or when the time is up.
+func (l *Launcher) Wait(after int64, most time.Duration) LauncherStatus {
+	end := time.NewTimer(most)
+	defer end.Stop()
 	for {
 		l.mu.Lock()
 		sequence, changed := l.sequence, l.changed
@@ -253,19 +285,10 @@ func (l *Launcher) Wait(ctx context.Context, after int64) LauncherStatus {
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done():
+		case <-end.C:
 			return l.Status()
 		}
 	}
-}
-
-// environment turns a command's variables into the form of execve(2).
-func environment(variables map[string]string) []string {
-	var env []string
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		env = append(env, name+"="+variables[name])
-	}
-	return env
 }
 
 // log writes one event as a line of logfmt-like JSON to standard error.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 )
 
 // version is set when the binary is built: -ldflags "-X main.version=...".
@@ -37,10 +36,8 @@ func dispatch(args []string) int {
 	case selfTestVerb:
 		return runSelfTest(rest)
 	case "run":
-		frugal()
 		return mainRun(rest)
 	case "supervise":
-		frugal()
 		return mainSupervise(rest)
 	case "upgrade":
 		return mainUpgrade(rest)
@@ -55,11 +52,4 @@ func dispatch(args []string) int {
 	}
 	fmt.Fprintf(os.Stderr, "hotupgrade-launcher: cannot do %q: run, upgrade, status, weight, promote, rollback, supervise and version are the verbs\n", verb)
 	return 2
-}
-
-// frugal keeps the heap small: the launcher allocates next to nothing while it waits, and the pod
-// pays for every page of it.
-func frugal() {
-	debug.SetGCPercent(25)
-	debug.SetMemoryLimit(3 << 20)
 }

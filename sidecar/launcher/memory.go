@@ -15,35 +15,50 @@ const (
 	memoryPercent = 95 // of the limit: cgroup v2 kills the whole container at 100
 )
 
-// watchMemory ends the new process before the kernel ends the container, for as long as both live.
+// watchMemory ends one of two processes before the kernel ends the container, for as long as both
+// live: the new one until it is promoted, then the old one.
 func (l *Launcher) watchMemory(u *upgrade) {
 	cgroup := ownCgroup("/proc/self/cgroup", "/sys/fs/cgroup")
 	if cgroup.limit() <= 0 {
 		return
 	}
-	for {
+	tick := time.NewTicker(memoryPoll)
+	defer tick.Stop()
+	for l.bothLive(u) {
 		select {
 		case <-u.new.gone:
 			return
-		case <-u.old.gone:
-			return
-		case <-time.After(memoryPoll):
+		case <-tick.C:
 		}
-		if used, limit := cgroup.used(), cgroup.limit(); limit > 0 && used*100 >= limit*memoryPercent {
+		if used, limit := cgroup.used(), cgroup.limit(); tooFull(used, limit) {
 			l.outOfMemory(u, used, limit)
 		}
 	}
+}
+
+func tooFull(used, limit int64) bool { return limit > 0 && used*100 >= limit*memoryPercent }
+
+// bothLive says whether one of two may have to go. An old process that crashed comes back.
+func (l *Launcher) bothLive(u *upgrade) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return u.new.alive() && (u.underWay() || u.old.alive())
 }
 
 func (l *Launcher) outOfMemory(u *upgrade, used, limit int64) {
 	began := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !u.underWay() {
-		return
+	message := fmt.Sprintf("old and new process together used %d MiB of the container's %d MiB", used>>20, limit>>20)
+	switch {
+	case u.underWay():
+		l.takeBack(TakenBackOutOfMemory, message, began)
+		l.touch()
+	case u.state == UpgradePromoted:
+		u.old.kill(message)
+	default:
+		u.new.kill(message)
 	}
-	l.takeBack(TakenBackOutOfMemory, fmt.Sprintf("old and new process together used %d MiB of the container's %d MiB", used>>20, limit>>20), began)
-	l.touch()
 }
 
 // cgroup names the files of the memory controller: v2's, or v1's.

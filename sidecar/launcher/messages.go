@@ -220,11 +220,18 @@ type handoff struct {
 
 var defaultHandoff = handoff{ready: time.Minute, drain: 30 * time.Second, window: time.Minute, stop: "SIGTERM"}
 
+const maxTime = 7 * 24 * time.Hour
+
+// boundedSeconds is the duration of so many seconds: not negative, nor more than most.
+func boundedSeconds(seconds float64, most time.Duration) time.Duration {
+	return time.Duration(min(max(seconds, 0), most.Seconds()) * float64(time.Second))
+}
+
 // over lays what the command says over the defaults of `run`. Negative and absurd times are bounded.
 func (h handoff) over(l LauncherHandoff) handoff {
 	set := func(to *time.Duration, seconds *float64) {
 		if seconds != nil {
-			*to = time.Duration(min(max(*seconds, 0), 7*24*3600) * float64(time.Second))
+			*to = boundedSeconds(*seconds, maxTime)
 		}
 	}
 	set(&h.ready, l.ReadyTimeoutSeconds)

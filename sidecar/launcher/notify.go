@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -9,9 +10,11 @@ import (
 // socketOwner is what trapped calls are asked of: the launcher, or the self-test.
 type socketOwner interface {
 	// bind returns the descriptor to put in place, or an error to leave the call to the kernel.
-	bind(g *generation, c call, a address, options map[option][]byte) (fd int, err error)
+	bind(g *generation, a address, options map[option][]byte) (fd int, err error)
 	// listen carries out a listen on a slot; false where the socket is none of ours.
 	listen(g *generation, inode uint64, backlog int) (bool, error)
+	// leave hears why sockets of this process cannot be handed over.
+	leave(g *generation, why string)
 }
 
 // call is one trapped call of one thread; it may be looked at through /proc only while it is valid.
@@ -27,10 +30,14 @@ var errNotOurs = errors.New("not a socket of ours")
 
 // serveNotifications answers the trapped calls of one process generation until no process of it is
 // left. One call at a time: it receives eagerly, so a caller waits killably and no signal disturbs it.
-func serveNotifications(listener int, g *generation, owner socketOwner) {
-	defer unix.Close(listener)
+func serveNotifications(listener int, g *generation, owner socketOwner) error {
+	file, raw, err := pollable(listener, "seccomp listener")
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	var n notification
-	for receive(listener, &n) {
+	for receive(raw, &n) {
 		c := call{listener: listener, n: n, fd: int(int32(n.data.args[0]))}
 		a := notificationAnswer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
 		switch n.data.nr {
@@ -48,6 +55,7 @@ func serveNotifications(listener int, g *generation, owner socketOwner) {
 		}
 		answer(listener, a)
 	}
+	return nil
 }
 
 // negative is the kernel's form of an error: 0, or -errno.
@@ -65,31 +73,25 @@ func negative(err error) int32 {
 // bind swaps a slot in. Any error leaves the call to the kernel, which then says what the app would
 // have heard without us.
 func (c call) bind(g *generation, owner socketOwner) error {
-	length := uint32(c.n.data.args[2])
-	if length > unix.SizeofSockaddrAny {
-		return errNotOurs
-	}
-	raw, err := readMemory(c.n.pid, c.n.data.args[1], int(length))
+	a, err := c.address()
 	if err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			owner.leave(g, "the app may not be looked into (it made itself undumpable): "+err.Error())
+		}
 		return err
-	}
-	a, err := parseSockaddr(raw)
-	if err != nil || a.port == 0 {
-		return errNotOurs
-	}
-	switch protocolName(c.n.pid, c.fd) {
-	case "TCP", "TCPv6", "MPTCP", "MPTCPv6":
-	default:
-		return errNotOurs
 	}
 	inode, err := socketInode(c.n.pid, c.fd)
 	if err != nil || !c.valid() {
 		return errNotOurs
 	}
+	if inEpoll(c.n.pid, c.fd) {
+		owner.leave(g, "the app registers its socket with epoll before bind: the registration would be lost")
+		return errNotOurs
+	}
 	options := g.options.take(inode)
-	a.v6only = isSet(options, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY})
+	a.v6only = a.family() == unix.AF_INET6 && isSetOr(options, option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY}, v6onlyDefault())
 	nonblock, closeOnExec := descriptorFlags(c.n.pid, c.fd)
-	fd, err := owner.bind(g, c, a, options)
+	fd, err := owner.bind(g, a, options)
 	if err != nil {
 		return err
 	}
@@ -97,6 +99,34 @@ func (c call) bind(g *generation, owner socketOwner) error {
 		return err
 	}
 	return replaceDescriptor(c.listener, c.n.id, fd, c.fd, closeOnExec)
+}
+
+// address reads where a TCP socket is to be bound; an error where the call is none of ours. Port 0
+// is not: the app takes what it gets (Go tries what the host can do on such).
+func (c call) address() (address, error) {
+	protocol, err := protocolName(c.n.pid, c.fd)
+	if err != nil {
+		return address{}, err
+	}
+	family, found := tcpFamilies[protocol]
+	length := uint32(c.n.data.args[2])
+	if !found || length > unix.SizeofSockaddrAny {
+		return address{}, errNotOurs
+	}
+	raw, err := readMemory(c.n.pid, c.n.data.args[1], int(length))
+	if err != nil {
+		return address{}, err
+	}
+	a, err := parseSockaddr(raw)
+	if err != nil || a.port == 0 || a.family() != family {
+		return address{}, errNotOurs
+	}
+	return a, nil
+}
+
+// tcpFamilies are the protocols that are handed over, by the kernel's names.
+var tcpFamilies = map[string]int{
+	"TCP": unix.AF_INET, "TCPv6": unix.AF_INET6, "MPTCP": unix.AF_INET, "MPTCPv6": unix.AF_INET6,
 }
 
 func (c call) listen(g *generation, owner socketOwner) (bool, error) {

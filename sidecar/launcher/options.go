@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/binary"
+	"os"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -68,9 +70,20 @@ func (r *recordedOptions) take(inode uint64) map[option][]byte {
 }
 
 // isSet reads an int option; false where it was not set.
-func isSet(options map[option][]byte, o option) bool {
+func isSet(options map[option][]byte, o option) bool { return isSetOr(options, o, false) }
+
+func isSetOr(options map[option][]byte, o option, unset bool) bool {
 	value := options[o]
-	return len(value) >= 4 && binary.NativeEndian.Uint32(value) != 0
+	if len(value) < 4 {
+		return unset
+	}
+	return binary.NativeEndian.Uint32(value) != 0
+}
+
+// v6onlyDefault is what an app's IPv6 socket has where it says nothing; ipv6(7), bindv6only.
+func v6onlyDefault() bool {
+	raw, err := os.ReadFile("/proc/sys/net/ipv6/bindv6only")
+	return err == nil && strings.TrimSpace(string(raw)) == "1"
 }
 
 // replay sets the recorded options on the launcher's socket. One that the launcher may not set

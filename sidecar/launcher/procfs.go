@@ -51,13 +51,13 @@ func ownInode(fd int) (uint64, error) {
 
 // protocolName is the kernel's name of the socket's protocol: TCP, TCPv6, UDP, MPTCP, ...
 // The sockfs xattr (net/socket.c) tells it without a copy of the descriptor.
-func protocolName(pid uint32, fd int) string {
+func protocolName(pid uint32, fd int) (string, error) {
 	raw := make([]byte, 32)
 	n, err := unix.Getxattr(fmt.Sprintf("/proc/%d/fd/%d", pid, fd), "system.sockprotoname", raw)
-	if err != nil || n < 1 {
-		return ""
+	if err != nil {
+		return "", err
 	}
-	return string(bytes.TrimRight(raw[:n], "\x00"))
+	return string(bytes.TrimRight(raw[:n], "\x00")), nil
 }
 
 // descriptorFlags reads O_NONBLOCK and O_CLOEXEC; proc_pid_fdinfo(5).
@@ -78,18 +78,15 @@ func descriptorFlags(pid uint32, fd int) (nonblock, closeOnExec bool) {
 // inEpoll says whether the process registered the descriptor with an epoll instance already. Such a
 // registration would stay with the app's own socket and never fire again.
 func inEpoll(pid uint32, fd int) bool {
-	folder := fmt.Sprintf("/proc/%d/fd", pid)
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return false
-	}
-	want := []byte(fmt.Sprintf("tfd: %8d ", fd))
-	for _, entry := range entries {
-		link, err := os.Readlink(folder + "/" + entry.Name())
+	folder := fmt.Sprintf("/proc/%d/fd/", pid)
+	names, _ := namesIn(folder)
+	want := fmt.Appendf(nil, "tfd: %8d ", fd)
+	for _, name := range names {
+		link, err := os.Readlink(folder + name)
 		if err != nil || link != "anon_inode:[eventpoll]" {
 			continue
 		}
-		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, entry.Name()))
+		info, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", pid, name))
 		if err == nil && bytes.Contains(info, want) {
 			return true
 		}
@@ -111,40 +108,53 @@ func parseStat(raw []byte) (processStat, error) {
 	if open < 0 || end < open {
 		return processStat{}, errors.New("cannot read the stat line: no command in it")
 	}
-	fields := strings.Fields(string(raw[end+1:]))
-	if len(fields) < 3 {
+	var fields [3][]byte
+	n := 0
+	for field := range bytes.FieldsSeq(raw[end+1:]) {
+		if fields[n] = field; n == len(fields)-1 {
+			break
+		}
+		n++
+	}
+	if n < len(fields)-1 {
 		return processStat{}, errors.New("cannot read the stat line: too short")
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(raw[:open])))
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(raw[:open])))
 	if err != nil {
 		return processStat{}, err
 	}
 	s := processStat{pid: pid, state: fields[0][0]}
-	s.parent, _ = strconv.Atoi(fields[1])
-	s.group, _ = strconv.Atoi(fields[2])
+	s.parent, _ = strconv.Atoi(string(fields[1]))
+	s.group, _ = strconv.Atoi(string(fields[2]))
 	return s, nil
 }
 
-// processTable reads every process that /proc shows. One that ends meanwhile is left out.
+// processTable reads every process that /proc shows. One that ends meanwhile is left out. It is read
+// often: one buffer for all of it keeps the garbage small.
 func processTable() []processStat {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	var table []processStat
-	for _, entry := range entries {
-		if _, err := strconv.Atoi(entry.Name()); err != nil {
+	names, _ := namesIn("/proc")
+	table := make([]processStat, 0, 16)
+	var buffer [512]byte // a command has at most 16 bytes, and what is read stands near the start
+	for _, name := range names {
+		if name[0] < '0' || name[0] > '9' {
 			continue
 		}
-		raw, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		if s, err := parseStat(raw); err == nil {
+		if s, err := parseStat(readStart("/proc/"+name+"/stat", buffer[:])); err == nil {
 			table = append(table, s)
 		}
 	}
 	return table
+}
+
+// readStart fills the buffer from a file's start; what it returns is empty where it cannot.
+func readStart(name string, buffer []byte) []byte {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	n, _ := unix.Read(fd, buffer)
+	return buffer[:max(n, 0)]
 }
 
 // family picks the pids below a root (itself too), and those of its process group, which a child
@@ -169,24 +179,32 @@ func family(table []processStat, root int) []int {
 	return pids
 }
 
-// socketsOf collects the inodes of the sockets that the processes hold.
-func socketsOf(pids []int) map[uint64]bool {
-	inodes := map[uint64]bool{}
+// socketsOf collects the inodes of the sockets that the processes hold. all is false where one of
+// them may not be looked at.
+func socketsOf(pids []int) (inodes map[uint64]bool, all bool) {
+	inodes, all = map[uint64]bool{}, true
 	for _, pid := range pids {
-		folder := fmt.Sprintf("/proc/%d/fd", pid)
-		entries, err := os.ReadDir(folder)
-		if err != nil {
-			continue
-		}
-		for _, entry := range entries {
-			if link, err := os.Readlink(folder + "/" + entry.Name()); err == nil {
+		folder := fmt.Sprintf("/proc/%d/fd/", pid)
+		names, err := namesIn(folder)
+		all = all && !errors.Is(err, os.ErrPermission)
+		for _, name := range names {
+			if link, err := os.Readlink(folder + name); err == nil {
 				if inode, err := parseSocketLink(link); err == nil {
 					inodes[inode] = true
 				}
 			}
 		}
 	}
-	return inodes
+	return inodes, all
+}
+
+func namesIn(folder string) ([]string, error) {
+	file, err := os.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return file.Readdirnames(-1)
 }
 
 // residentBytes adds up VmRSS of the processes; proc_pid_statm(5).

@@ -16,6 +16,7 @@ func mainRun(args []string) int {
 	if err != nil {
 		return usageError(err)
 	}
+	frugal()
 	code, err := newLauncher(c).Run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hotupgrade-launcher:", err)
@@ -29,9 +30,14 @@ func (l *Launcher) Run() (int, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return 1, fmt.Errorf("cannot become the reaper of orphans: %w", err)
 	}
-	signals := make(chan os.Signal, 64)
+	// SIGCHLD apart: none is lost while others come in a storm. None is ignored: an app would inherit
+	// that, while a handler ends with its exec.
+	signals, children := make(chan os.Signal, 64), make(chan os.Signal, 1)
 	signal.Notify(signals)
-	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTIN, syscall.SIGTTOU)
+	signal.Notify(children, unix.SIGCHLD)
+	if err := l.watch(); err != nil {
+		return 1, err
+	}
 	if err := l.chooseMode(); err != nil {
 		return 1, err
 	}
@@ -45,17 +51,33 @@ func (l *Launcher) Run() (int, error) {
 		select {
 		case code := <-l.exit:
 			return code, nil
+		case <-children:
+			l.reap()
 		case s := <-signals:
 			l.signalled(s.(syscall.Signal))
 		}
 	}
 }
 
+// watch looks after the sockets for as long as the launcher runs.
+func (l *Launcher) watch() (err error) {
+	if l.hangups, err = newHangups(); err != nil {
+		return err
+	}
+	go l.watchQueues()
+	go func() {
+		if err := l.hangups.follow(l.shutDown); err != nil {
+			log("cannot watch the listeners", "error", err.Error())
+		}
+	}()
+	return nil
+}
+
 // chooseMode tries what transparent mode needs. In auto an app is never kept from running.
 func (l *Launcher) chooseMode() error {
 	l.mode, l.why = ModeTransparent, "the kernel and the runtime allow it"
 	err := selfTest()
-	if err == nil {
+	if l.traps = err == nil; l.traps {
 		return nil
 	}
 	if l.config.mode == "transparent" {
@@ -93,13 +115,12 @@ func (l *Launcher) ownSpec() runSpec {
 	return runSpec{argv: l.config.argv, revision: imageRevision, handoff: l.config.handoff}
 }
 
-// signalled handles one signal: SIGCHLD reaps; one that asks to end is passed on to every process
-// generation, any other to the one that serves.
+// signalled handles one signal: one that asks to end is passed on to every process generation, any
+// other to the one that serves.
 func (l *Launcher) signalled(s syscall.Signal) {
 	switch s {
-	case unix.SIGCHLD:
-		l.reap()
-	case unix.SIGURG: // Go's own
+	case unix.SIGCHLD, unix.SIGURG: // ours, and Go's own
+	case unix.SIGPIPE, unix.SIGTTIN, unix.SIGTTOU: // what the launcher itself did
 	case unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
 		l.stop(s)
 	default:

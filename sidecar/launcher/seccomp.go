@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -115,26 +116,37 @@ func notifyIoctl(fd int, request uintptr, value unsafe.Pointer) unix.Errno {
 	}
 }
 
-// receive waits for one trapped call. It returns false when no process is left under the filter.
-func receive(fd int, n *notification) bool {
+// receive waits for one trapped call, by the runtime's poller: a blocked thread a generation would
+// cost its stacks. It returns false when no process is left under the filter.
+func receive(listener syscall.RawConn, n *notification) bool {
+	got := false
+	err := listener.Read(func(fd uintptr) (done bool) {
+		got, done = receiveNow(int(fd), n)
+		return done
+	})
+	return got && err == nil
+}
+
+// receiveNow takes one trapped call if there is one; done is false where there is none yet.
+func receiveNow(fd int, n *notification) (got, done bool) {
 	for {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(poll, -1); err != nil {
-			if errors.Is(err, unix.EINTR) {
-				continue
-			}
-			return false
-		}
-		if poll[0].Revents&unix.POLLIN == 0 {
-			return false // POLLHUP: the last process is gone
+		ready, err := unix.Poll(poll, 0)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err == nil && ready == 0:
+			return false, false
+		case err != nil, poll[0].Revents&unix.POLLIN == 0:
+			return false, true // POLLHUP: the last process is gone
 		}
 		*n = notification{} // the kernel refuses a struct that is not zero
 		switch notifyIoctl(fd, ioctlReceive, unsafe.Pointer(n)) {
 		case 0:
-			return true
+			return true, true
 		case unix.ENOENT: // that process was killed meanwhile
 		default:
-			return false
+			return false, true
 		}
 	}
 }

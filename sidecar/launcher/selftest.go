@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -35,7 +36,7 @@ func selfTest() error {
 	defer deadline.Stop()
 	listener, err := s.started()
 	if err == nil {
-		serveNotifications(listener, &generation{}, probe)
+		err = serveNotifications(listener, &generation{}, probe)
 	}
 	var status unix.WaitStatus
 	if _, waitErr := waitFor(s.pid, &status); waitErr != nil && err == nil {
@@ -95,7 +96,7 @@ func (p *probeOwner) close() {
 	}
 }
 
-func (p *probeOwner) bind(_ *generation, _ call, _ address, _ map[option][]byte) (int, error) {
+func (p *probeOwner) bind(_ *generation, _ address, _ map[option][]byte) (int, error) {
 	return p.fd, nil
 }
 
@@ -105,6 +106,8 @@ func (p *probeOwner) listen(_ *generation, _ uint64, backlog int) (bool, error) 
 	}
 	return true, p.err
 }
+
+func (p *probeOwner) leave(_ *generation, why string) { p.err = errors.New(why) }
 
 // runSelfTest is the child: its own socket, not yet bound, must have become a listening one.
 func runSelfTest(args []string) int {

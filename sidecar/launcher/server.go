@@ -2,25 +2,23 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
-	maxConnections = 32
-	maxWait        = time.Minute
-	idleTimeout    = 10 * time.Minute
-	answerTimeout  = 10 * time.Second
-	socketMode     = 0o666 // the mount is the boundary; the peer's UID is checked as well
+	maxCommanders = 32
+	maxAskers     = 8 // apart: an app that opens connections without end must not keep its agent out
+	socketBacklog = 16
+	maxWait       = time.Minute
+	idleTimeout   = 10 * time.Minute
+	answerTimeout = 10 * time.Second
+	socketMode    = 0o666 // the mount is the boundary; the peer's UID is checked as well
 )
 
 // serve takes commands on the Unix socket. A socket file that a launcher before this one left is
@@ -31,9 +29,8 @@ func (l *Launcher) serve() error {
 	}
 	temporary := filepath.Join(filepath.Dir(l.config.socket), fmt.Sprintf(".launcher.%d", selfPID))
 	_ = os.Remove(temporary)
-	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
+	listener, err := listenUnix(temporary, socketBacklog)
 	if err == nil {
-		listener.SetUnlinkOnClose(false)
 		err = errors.Join(os.Chmod(temporary, socketMode), os.Rename(temporary, l.config.socket))
 	}
 	if err != nil {
@@ -43,48 +40,58 @@ func (l *Launcher) serve() error {
 	return nil
 }
 
-func (l *Launcher) accept(listener *net.UnixListener) {
-	room := make(chan struct{}, maxConnections)
+// accept takes peers, as many as there is room for.
+func (l *Launcher) accept(listener *os.File) {
+	commanders, askers := make(chan struct{}, maxCommanders), make(chan struct{}, maxAskers)
 	for {
-		room <- struct{}{}
-		connection, err := listener.AcceptUnix()
+		connection, err := acceptUnix(listener)
 		if err != nil {
 			log("cannot accept a command", "error", err.Error())
 			time.Sleep(100 * time.Millisecond) // out of descriptors, perhaps: not for good
-			<-room
 			continue
 		}
-		go func() {
-			defer func() { <-room }()
-			defer connection.Close()
-			l.converse(connection)
-		}()
+		refused, err := l.mayCommand(connection)
+		if err != nil {
+			_ = connection.Close()
+			continue
+		}
+		room := commanders
+		if refused != nil {
+			room = askers
+		}
+		select {
+		case room <- struct{}{}:
+			go func() {
+				defer func() { <-room }()
+				l.converse(connection, refused)
+			}()
+		default:
+			reply(connection, failed(refusal(CodeBusy, "cannot take commands: there are %d connections already", cap(room))))
+			_ = connection.Close()
+		}
 	}
 }
 
 // converse answers one peer, line by line.
-func (l *Launcher) converse(connection *net.UnixConn) {
-	may, err := l.mayCommand(connection)
-	if err != nil {
-		return
-	}
+func (l *Launcher) converse(connection *os.File, refused error) {
+	defer connection.Close()
 	lines := bufio.NewScanner(connection)
-	lines.Buffer(make([]byte, 0, 4096), maxLine)
+	lines.Buffer(make([]byte, 0, 1024), maxLine)
 	for {
 		_ = connection.SetReadDeadline(time.Now().Add(idleTimeout))
 		if !lines.Scan() {
 			if errors.Is(lines.Err(), bufio.ErrTooLong) {
-				reply(connection, l.failed(refusal(CodeInvalid, "cannot read the command: a line has at most %d bytes", maxLine)))
+				reply(connection, failed(refusal(CodeInvalid, "cannot read the command: a line has at most %d bytes", maxLine)))
 			}
 			return
 		}
-		if !reply(connection, l.answer(lines.Bytes(), may)) {
+		if !reply(connection, l.answer(lines.Bytes(), refused)) {
 			return
 		}
 	}
 }
 
-func reply(connection *net.UnixConn, a LauncherAnswer) bool {
+func reply(connection *os.File, a LauncherAnswer) bool {
 	a.V = protocolVersion
 	raw, err := json.Marshal(a)
 	if err != nil {
@@ -95,7 +102,7 @@ func reply(connection *net.UnixConn, a LauncherAnswer) bool {
 	return err == nil
 }
 
-func (l *Launcher) failed(err *LauncherError) LauncherAnswer { return LauncherAnswer{Error: err} }
+func failed(err *LauncherError) LauncherAnswer { return LauncherAnswer{Error: err} }
 
 // answer carries out one line.
 func (l *Launcher) answer(line []byte, may error) LauncherAnswer {
@@ -106,8 +113,9 @@ func (l *Launcher) answer(line []byte, may error) LauncherAnswer {
 	if refused == nil {
 		refused = l.Do(c)
 	}
+	l.resting.Reset(restAfter)
 	if refused != nil {
-		return l.failed(refused)
+		return failed(refused)
 	}
 	var s LauncherStatus
 	if c.Command == "wait" {
@@ -121,25 +129,17 @@ func (l *Launcher) answer(line []byte, may error) LauncherAnswer {
 func (l *Launcher) waitFor(c Command) LauncherStatus {
 	wait := 20 * time.Second
 	if c.Timeout != nil {
-		wait = min(time.Duration(max(*c.Timeout, 0)*float64(time.Second)), maxWait)
+		wait = boundedSeconds(*c.Timeout, maxWait)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), wait)
-	defer cancel()
-	return l.Wait(ctx, c.After)
+	return l.Wait(c.After, wait)
 }
 
-// mayCommand says, by unix(7) SO_PEERCRED, why the peer may only ask; nil where it may command.
+// mayCommand says why the peer may only ask; nil where it may command.
 // The app itself, and what it started, may not: its UID is often the launcher's.
-func (l *Launcher) mayCommand(connection *net.UnixConn) (refused, err error) {
-	raw, err := connection.SyscallConn()
+func (l *Launcher) mayCommand(connection *os.File) (refused, err error) {
+	peer, err := credentialsOf(connection)
 	if err != nil {
 		return nil, err
-	}
-	var peer *unix.Ucred
-	if cerr := raw.Control(func(fd uintptr) {
-		peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); cerr != nil || err != nil {
-		return nil, errors.Join(cerr, err)
 	}
 	if !l.config.peers.allow(peer.Uid) {
 		return fmt.Errorf("UID %d may not; --peer-uid (%s) lists who may", peer.Uid, peerUIDsVariable), nil

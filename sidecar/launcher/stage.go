@@ -6,7 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -102,7 +102,7 @@ func spawn(i image, trap bool) (spawned, error) {
 		how = "trap"
 	}
 	argv := append([]string{"hotupgrade-launcher", stageVerb, how, i.path, "--"}, i.argv...)
-	pid, err := forkExec(argv, append(appEnvironment(), i.env...), files)
+	pid, err := forkExec(argv, appEnvironment(os.Environ(), i.env), files)
 	_ = unix.Close(pair[1])
 	if err != nil {
 		_ = unix.Close(pair[0])
@@ -111,28 +111,22 @@ func spawn(i image, trap bool) (spawned, error) {
 	return spawned{pid: pid, socket: pair[0]}, nil
 }
 
-// appEnvironment is the launcher's own without its settings: an app that runs a launcher itself
-// must not find this one's socket.
-func appEnvironment() []string {
-	var env []string
-	for _, entry := range os.Environ() {
-		if !strings.HasPrefix(entry, "HOTUPGRADE_") {
-			env = append(env, entry)
-		}
-	}
-	return env
-}
-
 // started waits for the stage to pass the listener on; -1 where it traps nothing. It returns again
 // from the second read when the exec succeeded (end of file) or failed (its error).
 func (s spawned) started() (listener int, err error) {
-	defer unix.Close(s.socket)
-	buffer, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
-	n, oobn, err := s.receive(buffer, oob)
+	file, raw, err := pollable(s.socket, "stage")
 	if err != nil {
-		return -1, fmt.Errorf("cannot start: the stage ended: %w", err)
+		return -1, fmt.Errorf("cannot start: %w", err)
 	}
-	if n > 1 {
+	defer file.Close()
+	buffer, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	n, oobn, err := receiveMessage(raw, buffer, oob)
+	switch {
+	case err != nil:
+		return -1, fmt.Errorf("cannot start: the stage ended: %w", err)
+	case n == 0:
+		return -1, errors.New("cannot start: the stage ended and said nothing")
+	case n > 1:
 		return -1, errors.New(string(buffer[:n]))
 	}
 	listener = -1
@@ -141,7 +135,7 @@ func (s spawned) started() (listener int, err error) {
 			listener = fds[0]
 		}
 	}
-	if n, _, err = s.receive(buffer, nil); err == nil && n > 0 {
+	if n, _, err = receiveMessage(raw, buffer, nil); err == nil && n > 0 {
 		if listener >= 0 {
 			_ = unix.Close(listener)
 		}
@@ -150,15 +144,10 @@ func (s spawned) started() (listener int, err error) {
 	return listener, nil
 }
 
-func (s spawned) receive(buffer, oob []byte) (n, oobn int, err error) {
-	for {
-		n, oobn, _, _, err = unix.Recvmsg(s.socket, buffer, oob, unix.MSG_CMSG_CLOEXEC)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	if err == nil && n == 0 && oob != nil {
-		err = errors.New("it said nothing")
-	}
-	return n, oobn, err
+func receiveMessage(raw syscall.RawConn, buffer, oob []byte) (n, oobn int, err error) {
+	waited := raw.Read(func(fd uintptr) bool {
+		n, oobn, _, _, err = unix.Recvmsg(int(fd), buffer, oob, unix.MSG_CMSG_CLOEXEC)
+		return !errors.Is(err, unix.EAGAIN)
+	})
+	return n, oobn, errors.Join(waited, err)
 }

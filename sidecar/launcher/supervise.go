@@ -38,6 +38,7 @@ func mainSupervise(args []string) int {
 	if s.argv = flags.Args(); len(s.argv) == 0 {
 		return usageError(errors.New("cannot supervise: no command"))
 	}
+	frugal()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fail(fmt.Errorf("cannot become the reaper of orphans: %w", err))
 	}

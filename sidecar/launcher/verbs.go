@@ -15,7 +15,7 @@ import (
 type upgradeOptions struct {
 	socket  string
 	command Command
-	probe   string
+	probe   *probeURL
 	hold    bool
 }
 
@@ -42,7 +42,11 @@ func parseUpgrade(args []string, getenv func(string) string) (upgradeOptions, er
 	flags.StringVar(&replace, "replace", "", "`WORD=FILE`: put the file in the place of this word of the command")
 	flags.StringVar(&sum, "sha256", "", "what the file's digest must be; without it, what it is now")
 	flags.Var(pairs(o.command.Env), "env", "`NAME=VALUE` for the new process; may be given several times")
-	flags.StringVar(&o.probe, "probe", "", "`URL` that the new process must answer with 200 to 399 before it gets a user")
+	flags.Func("probe", "`URL` that the new process must answer with 200 to 399 before it gets a user", func(text string) error {
+		u, err := parseProbe(text)
+		o.probe = &u
+		return err
+	})
 	flags.BoolVar(&o.hold, "hold", false, "stop before the flip: weight, promote and rollback go on")
 	flags.StringVar(&o.command.Handoff.StopSignal, "stop-signal", "", "as for run; its value there is the default")
 	for name, field := range map[string]**float64{
@@ -117,8 +121,9 @@ func mainUpgrade(args []string) int {
 	if err == nil {
 		s, err = c.waitWhile(s, func(s *LauncherStatus) bool { return s.Upgrade.ID == id && s.Upgrade.State == UpgradeStarting })
 	}
-	if err == nil && o.probe != "" && s.Upgrade.State == UpgradeListening {
-		if why := probeGeneration(o.probe, s); why != nil {
+	if err == nil && o.probe != nil && s.Upgrade.State == UpgradeListening {
+		var why error
+		if s, why = c.probeUntil(*o.probe, s, defaultHandoff.over(o.command.Handoff).ready); why != nil {
 			s, err = c.call(Command{Command: "rollback", Upgrade: id, Reason: TakenBackProbeFailed, Message: why.Error()})
 		}
 	}

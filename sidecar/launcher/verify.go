@@ -64,9 +64,14 @@ func replaceWord(command []string, program Program, file *os.File) (image, error
 	case at > 0:
 		i.argv[at] = program.File
 		return i, nil
-	case slices.ContainsFunc(command, func(word string) bool { return strings.Contains(word, "$"+artifactVariable) }):
+	case slices.ContainsFunc(command, usesArtifact):
 		return i, nil
 	}
 	return i, fmt.Errorf("cannot replace %q: the command's words are %q; replaces must be one of them, or a shell's text must use $%s",
 		program.Replaces, command, artifactVariable)
+}
+
+// usesArtifact finds the variable in a shell's text, with braces and a default or without.
+func usesArtifact(word string) bool {
+	return strings.Contains(word, "$"+artifactVariable) || strings.Contains(word, "${"+artifactVariable)
 }
