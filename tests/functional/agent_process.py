@@ -1,10 +1,12 @@
 """One pod without Kubernetes: a real launcher with a real server, and a real supervised agent."""
 
+import contextlib
 import hashlib
 import http.server
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -54,12 +56,66 @@ class Artifacts:
 
 
 @dataclass
+class Seam:
+    """Between agent and launcher: kills the agent's Python once, at a command.
+
+    before: the launcher has not heard of it; otherwise it is carried out, and the answer is lost.
+    """
+
+    command: str
+    before: bool
+    fired: bool = False
+
+    def listen(self, pod: "Pod") -> Path:
+        self._pod = pod
+        path = pod.directory / "seam.sock"
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen(64)
+        threading.Thread(target=self._serve, daemon=True).start()
+        return path
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                agent, _ = self._server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._pass_on, args=(agent,), daemon=True).start()
+
+    def _pass_on(self, agent: socket.socket) -> None:
+        with agent, socket.socket(socket.AF_UNIX) as launcher, agent.makefile("rb") as asked:
+            line = asked.readline()
+            hit = bool(line) and not self.fired and json.loads(line)["command"] == self.command
+            if hit:
+                self.fired = True
+            if not line:
+                return
+            if hit and self.before:
+                self._pod.kill_python()
+                return
+            launcher.connect(str(self._pod.launcher.socket))
+            launcher.sendall(line)
+            with launcher.makefile("rb") as answered:
+                answer = answered.readline()
+            if hit:
+                self._pod.kill_python()
+                return
+            with contextlib.suppress(OSError):  # it gave up waiting
+                agent.sendall(answer)
+
+
+@dataclass
 class Pod:
     """Call start() in a `with`; the operator's certificate is its own CA."""
 
     directory: Path
     command: list[str]
     operator_name: str = "hotupgrade-operator"
+    seam: "Seam | None" = None
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> "Pod":
@@ -73,6 +129,9 @@ class Pod:
         options = ["--on-exit", "restart"]
         self.launcher = LauncherProcess(self.directory, self.command, options, variables)
         self.launcher.__enter__()
+        self.agent_socket = self.launcher.socket
+        if self.seam is not None:
+            self.agent_socket = self.seam.listen(self)
         self.start_agent()
         return self
 
@@ -85,7 +144,7 @@ class Pod:
             "HOTUPGRADE_POD_UID": POD_UID,
             "HOTUPGRADE_UID": HOT_UPGRADE_UID,
             "HOTUPGRADE_STORE": str(self.store),
-            "HOTUPGRADE_SOCKET": str(self.launcher.socket),
+            "HOTUPGRADE_SOCKET": str(self.agent_socket),
             "HOTUPGRADE_BIND_ADDRESS": "127.0.0.1",
             "HOTUPGRADE_AGENT_PORT": str(self.port),
             "HOTUPGRADE_METRICS_PORT": str(self.metrics_port),
@@ -103,6 +162,8 @@ class Pod:
         for process in self.processes:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
+        if self.seam is not None:
+            self.seam.close()
         self.launcher.__exit__()
 
     def kill_python(self) -> None:

@@ -145,3 +145,41 @@ def stranger(directory: Path) -> Path:
     path = directory / "stranger.pem"
     path.write_bytes(make_pem("hotupgrade-operator"))
     return path
+
+
+def test_hot_upgrade_that_was_made_anew_takes_the_pod_over(pod: Pod, artifacts: Artifacts) -> None:
+    file, anew = go_server("v2"), "another-uid"
+    status, answer = pod.upgrade("r2", f"{artifacts.url}/v2", file, hotUpgradeUid=anew)
+    assert (status, answer["code"]) == (409, "WrongTarget")
+    update = {"podUid": "another pod", "hotUpgradeUid": anew}
+    assert pod.request("PUT", "/v1/owner", update)[0] == 409
+    update["podUid"] = pod.status()["podUid"]
+    assert pod.request("PUT", "/v1/owner", update)[0] == 200
+    pod.kill_python()
+    until("the agent answers", pod.reachable, 30)
+    assert pod.status()["hotUpgradeUid"] == anew
+    assert pod.upgrade("r2", f"{artifacts.url}/v2", file, hotUpgradeUid=anew)[0] == 202
+    assert pod.finished("u-r2")["state"] == "committed"
+
+
+def test_rotated_ca_bundle_is_in_force_at_once_and_after_a_restart(pod: Pod) -> None:
+    old = pod.operator_pem
+    before = pod.status()["trust"]
+    (pod.directory / "new").mkdir()
+    new = stranger(pod.directory / "new")
+    bundle = new.read_text()
+    bundle = bundle[bundle.index("-----BEGIN CERTIFICATE") :]
+    assert pod.request("PUT", "/v1/trust", {"caBundle": bundle})[0] == 200
+    pod.operator_pem = new
+    until("the agent trusts the new CA", pod.reachable)
+    assert pod.status()["trust"] != before
+    pod.kill_python()
+    until("the agent answers", pod.reachable, 30)
+    pod.operator_pem = old
+    assert not pod.reachable()
+
+
+def test_bundle_that_cannot_be_read_changes_nothing(pod: Pod) -> None:
+    status, answer = pod.request("PUT", "/v1/trust", {"caBundle": "no PEM"})
+    assert (status, answer["code"]) == (400, "Invalid")
+    assert pod.reachable()
