@@ -77,9 +77,12 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler)
     try:
-        await _first_end(
-            pods.run(), kopf.operator(registry=registry, standalone=True, clusterwide=True)
+        # Without an identity kopf looks its own up by the UID's name: in an image there is none.
+        identity: Any = settings.pod_name  # kopf exports no name for its NewType over str
+        watch = kopf.operator(
+            registry=registry, standalone=True, clusterwide=True, identity=identity
         )
+        await _first_end(pods.run(), watch)
     finally:
         metrics.LEADER.set(0)
         await reconciler.stop()
