@@ -1,4 +1,6 @@
-"""Pure: the command lines of etcd, API server, controller manager and scheduler."""
+"""The command lines of etcd, API server, controller manager and scheduler."""
+
+import json
 
 from tests.cluster.layout import (
     API_PORT,
@@ -9,6 +11,8 @@ from tests.cluster.layout import (
     SERVICE_NETWORK,
     Layout,
 )
+
+WRITES = ["create", "update", "patch", "delete", "deletecollection"]
 
 
 def etcd(layout: Layout) -> list[str]:
@@ -25,6 +29,8 @@ def etcd(layout: Layout) -> list[str]:
 
 def api_server(layout: Layout) -> list[str]:
     pki = layout.pki
+    policy = layout.data / "audit-policy.json"
+    policy.write_text(json.dumps(_audit_policy()))
     return [
         "kube-apiserver",
         f"--etcd-servers={ETCD_URL}",
@@ -43,7 +49,19 @@ def api_server(layout: Layout) -> list[str]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={layout.audit_log}",
     ]
+
+
+def _audit_policy() -> dict[str, object]:
+    """Writes only, without their bodies: a test counts who wrote what."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "verbs": WRITES}, {"level": "None"}],
+    }
 
 
 def controller_manager(layout: Layout) -> list[str]:

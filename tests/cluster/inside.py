@@ -1,22 +1,20 @@
 """PID 1 of the cluster's namespaces: starts all, runs the command, and ends all by ending."""
 
 import os
-import ssl
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
 from tests.cluster import control_plane, node, pki
+from tests.cluster.api import Api, ApiUnreachable
 from tests.cluster.cache import say
 from tests.cluster.layout import (
-    API_PORT,
     CONTAINERD_SOCKET,
+    DATA_VARIABLE,
     ETCD_URL,
     NODE,
-    NODE_ADDRESS,
     Layout,
 )
 from tests.cluster.process import Components
@@ -28,7 +26,7 @@ def start(layout: Layout, path: str) -> None:
     layout.logs.mkdir()
     node.prepare()
     pki.write(layout)
-    api = _Api(layout)
+    api = Api(layout.kubeconfig("admin"))
     components = Components(layout.logs, path)
     components.start(node.containerd(layout))
     components.start(control_plane.etcd(layout))
@@ -36,7 +34,7 @@ def start(layout: Layout, path: str) -> None:
     components.start(control_plane.api_server(layout))
     components.wait("containerd's socket", CONTAINERD_SOCKET.exists, "containerd")
     _import_images(layout, path)
-    components.wait("the API server ready", lambda: api.has("/readyz", "ok"), "kube-apiserver")
+    components.wait("the API server ready", lambda: _api_ready(api), "kube-apiserver")
     components.start(control_plane.controller_manager(layout))
     components.start(control_plane.scheduler(layout))
     components.start(node.kubelet(layout))
@@ -44,7 +42,7 @@ def start(layout: Layout, path: str) -> None:
     concerned = ("kubelet", "containerd", "kube-proxy", "kube-controller-manager")
     components.wait("the node Ready", lambda: _node_ready(api), *concerned)
     account = "/api/v1/namespaces/default/serviceaccounts/default"
-    components.wait("a service account", lambda: api.has(account, "default"), *concerned)
+    components.wait("a service account", lambda: api.get(account) is not None, *concerned)
 
 
 def run(layout: Layout, command: list[str]) -> int:
@@ -63,7 +61,7 @@ def run(layout: Layout, command: list[str]) -> int:
         "KUBECONFIG": str(layout.kubeconfig("admin")),
         "CONTAINERD_ADDRESS": str(CONTAINERD_SOCKET),
         "CONTAINERD_NAMESPACE": "k8s.io",
-        "HOTUPGRADE_CLUSTER_LOGS": str(layout.logs),
+        DATA_VARIABLE: str(layout.data),
     }
     return subprocess.run(command, env=environment, check=False).returncode
 
@@ -79,26 +77,6 @@ def main() -> int:
             return os.waitstatus_to_exitcode(status)
 
 
-class _Api:
-    """The API server as its administrator sees it, without the cost of starting kubectl."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._context = ssl.create_default_context(cafile=str(layout.pki / "ca.crt"))
-        self._context.load_cert_chain(layout.pki / "admin.crt", layout.pki / "admin.key")
-
-    def text(self, path: str) -> str:
-        """Empty where it does not answer."""
-        url = f"https://{NODE_ADDRESS}:{API_PORT}{path}"
-        try:
-            with urllib.request.urlopen(url, context=self._context, timeout=5) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            return ""
-
-    def has(self, path: str, word: str) -> bool:
-        return word in self.text(path)
-
-
 def _etcd_healthy() -> bool:
     try:
         with urllib.request.urlopen(f"{ETCD_URL}/health", timeout=2) as answer:
@@ -107,9 +85,17 @@ def _etcd_healthy() -> bool:
         return False
 
 
-def _node_ready(api: _Api) -> bool:
-    text = api.text(f"/api/v1/nodes/{NODE}").replace(" ", "")
-    return '"reason":"KubeletReady"' in text and '"status":"True","lastH' in text
+def _api_ready(api: Api) -> bool:
+    try:
+        return api.text("/readyz") == "ok"
+    except ApiUnreachable:
+        return False
+
+
+def _node_ready(api: Api) -> bool:
+    node = api.get(f"/api/v1/nodes/{NODE}") or {}
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _import_images(layout: Layout, path: str) -> None:

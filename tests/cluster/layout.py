@@ -13,6 +13,7 @@ API_PORT = 6443
 API_SERVICE_ADDRESS = str(ipaddress.ip_network(SERVICE_NETWORK)[1])
 ETCD_URL = "http://127.0.0.1:2379"
 ETCD_PEER_URL = "http://127.0.0.1:2380"
+DATA_VARIABLE = "HOTUPGRADE_CLUSTER"  # in the command's environment: the data directory
 CONTAINERD_SOCKET = Path("/run/cluster/containerd.sock")  # /run is the cluster's own
 
 
@@ -42,6 +43,15 @@ class Layout:
     @property
     def pki(self) -> Path:
         return self.data / "pki"
+
+    @property
+    def audit_log(self) -> Path:
+        """JSON lines: every write to the API, and whose."""
+        return self.logs / "audit.log"
+
+    def pod_volumes(self, pod_uid: str) -> Path:
+        """Where the kubelet keeps the pod's emptyDir volumes, by name."""
+        return self.data / "kubelet/pods" / pod_uid / "volumes/kubernetes.io~empty-dir"
 
     @property
     def images(self) -> Path:

@@ -118,6 +118,7 @@ def _kubelet_config(layout: Layout) -> dict[str, object]:
         "failSwapOn": False,
         "enforceNodeAllocatable": ["pods"],
         "evictionHard": {"memory.available": "0%"},  # disk and memory belong to the machine
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "2s"},  # a test that kills need not wait
         "imageGCHighThresholdPercent": 100,
         "authentication": {
             "anonymous": {"enabled": False},

@@ -15,20 +15,20 @@ ARTIFACTS_PORT = 8080
 
 
 def images() -> list[Image]:
-    base, dependencies = debian.base(), python.dependencies()
-    launcher = program("hotupgrade-launcher", launcher_binary())
+    base = debian.base()
+    launcher = program(python.LAUNCHER, launcher_binary())
     return [
         Image(
             names.OPERATOR,
-            (base, dependencies, python.ours("operator")),
+            (base, python.dependencies("operator"), python.ours("operator")),
             ("/usr/local/bin/hotupgrade-operator",),
         ),
         Image(
             names.AGENT,
-            (base, dependencies, python.ours("agent")),
+            (base, python.dependencies("agent"), python.ours("agent")),
             ("/usr/local/bin/hotupgrade-agent",),
         ),
-        Image(names.LAUNCHER, (_layer("launcher", [launcher]),), ("/hotupgrade-launcher",)),
+        Image(names.LAUNCHER, (_layer("launcher", [launcher]),), (f"/{python.LAUNCHER}",)),
         *_test_images(),
     ]
 

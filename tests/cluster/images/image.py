@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 from tests.cluster.images.layer import Layer
 
-PATH = MappingProxyType({"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"})
+ENVIRONMENT = MappingProxyType(
+    {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONUNBUFFERED": "1"}
+)
 NOBODY = "65532:65532"  # as the Dockerfiles have it
 
 
@@ -16,4 +18,4 @@ class Image:
     layers: tuple[Layer, ...]
     entrypoint: tuple[str, ...]
     user: str = NOBODY
-    environment: Mapping[str, str] = field(default_factory=lambda: PATH)
+    environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)

@@ -16,6 +16,9 @@ from tests.functional.launcher_process import ROOT, launcher_binary
 
 TAR = "layer.tar"
 PACKAGES = f"usr/local/lib/python{versions.PYTHON}/dist-packages"
+LAUNCHER = "usr/local/bin/hotupgrade-launcher"
+# Every pod pays for the agent's image: only what it imports, as in deploy/Dockerfile.agent.
+AGENT_LIBRARIES = ("aiohttp", "cryptography", "msgspec", "prometheus-client")
 OURS = {
     "operator": (Path("api/hotupgrade_api"), Path("operator/hotupgrade_operator")),
     "agent": (Path("api/hotupgrade_api"), Path("sidecar/hotupgrade_agent")),
@@ -23,25 +26,26 @@ OURS = {
 SCRIPT = "#!/usr/bin/python3 -s\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
 
 
-def dependencies() -> Layer:
-    """As pyproject.toml has them, for the image's Python."""
+def dependencies(part: str) -> Layer:
+    """Of `operator` or `agent`, at pyproject.toml's versions, for the image's Python."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted: list[str] = project["dependencies"]
+    bounds: list[str] = project["dependencies"]
+    wanted = AGENT_LIBRARIES if part == "agent" else bounds
 
     def build(target: Path) -> None:
-        installed = target / "installed"
+        installed, constraints = target / "installed", target / "constraints.txt"
+        constraints.write_text("\n".join(bounds))
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         chosen = ["--only-binary=:all:", "--python-version", versions.PYTHON, "--no-compile"]
-        subprocess.run(
-            [*pip, *chosen, "--root-user-action=ignore", "--target", str(installed), *wanted],
-            check=True,
-            stdout=sys.stderr,
-        )
+        where = ["--root-user-action=ignore", "--target", str(installed)]
+        command = [*pip, *chosen, *where, "--constraint", str(constraints), *wanted]
+        subprocess.run(command, check=True, stdout=sys.stderr)
         _compile(installed)
         write_layer(target / TAR, tree(installed, PACKAGES))
         shutil.rmtree(installed)
 
-    return layer_of(cached("layer-dependencies", digest(versions.PYTHON, *wanted), build) / TAR)
+    key = digest(versions.PYTHON, *bounds, *wanted)
+    return layer_of(cached(f"layer-{part}-libraries", key, build) / TAR)
 
 
 def ours(part: str) -> Layer:
@@ -54,7 +58,7 @@ def ours(part: str) -> Layer:
 
     def build(target: Path) -> None:
         entries = [script]
-        entries += [program("usr/local/bin/hotupgrade-launcher", file) for file in launcher]
+        entries += [program(LAUNCHER, file) for file in launcher]
         with tempfile.TemporaryDirectory() as copied:
             for folder in OURS[part]:
                 ignore = shutil.ignore_patterns("__pycache__")
