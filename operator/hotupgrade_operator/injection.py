@@ -21,6 +21,7 @@ from hotupgrade_api.store_records import LAUNCHER
 Object = dict[str, Any]
 
 ISTIO_PROXY = "istio-proxy"
+ISTIO_VALIDATION = "istio-validation"  # init container, there where Istio's CNI plugin is used
 AGENT_RESOURCES = {"cpu": "20m", "memory": "96Mi"}
 AGENT_MEMORY_CAP_BYTES = 80 << 20  # of Python itself: below the container's limit
 TOKEN_SECONDS = 3600
@@ -64,6 +65,12 @@ def inject(pod: Object, what: Injection) -> Object:
         return pod
     if spec.get("hostNetwork"):
         raise NotInjected("cannot inject: hostNetwork pods share the node's ports")
+    if _captured_before_its_proxy(spec):
+        raise NotInjected(
+            "cannot inject: Istio's CNI plugin captures the traffic of init containers, and this "
+            "pod's istio-proxy is none, so a new pod could not fetch its artifact; native sidecars "
+            "(pilot.env.ENABLE_NATIVE_SIDECARS) are right"
+        )
     app = _app(spec, what.spec)
     command = app.get("command") or what.spec.command
     if not command:
@@ -167,6 +174,12 @@ def _app(spec: Object, wanted: HotUpgradeSpec) -> Object:
         raise NotInjected(f"cannot inject: spec.container is {name}; the pod has {names}")
     found: Object = next(c for c in spec["containers"] if c["name"] == name)
     return found
+
+
+def _captured_before_its_proxy(spec: Object) -> bool:
+    """Whether traffic goes to an istio-proxy that starts only after every init container."""
+    names = [c["name"] for c in spec.get("initContainers", [])]
+    return ISTIO_VALIDATION in names and ISTIO_PROXY not in names
 
 
 def _after_istio(init: list[Object]) -> int:

@@ -132,6 +132,10 @@ def test_pod_that_cannot_be_upgraded_hot_is_refused_with_the_reason() -> None:
     before["spec"]["hostNetwork"] = True
     with pytest.raises(NotInjected, match="hostNetwork"):
         inject(before, what())
+    captured = pod()
+    captured["spec"]["initContainers"] = [{"name": "istio-validation"}]
+    with pytest.raises(NotInjected, match="native sidecars"):
+        inject(captured, what())
     two = pod()
     two["spec"]["containers"].append({"name": "log", "image": "log:1"})
     with pytest.raises(NotInjected, match="one of web, log"):
