@@ -63,6 +63,12 @@ RULES: Rules = {
     ],
 }
 
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+NAME_RULE: Schema = {
+    "rule": "self.metadata.name.size() <= 63",
+    "message": f"the name is the value of the label {resource.LABEL_NAME}: 63 characters at most",
+}
+
 COLUMNS = [
     ("Phase", "string", ".status.phase"),
     ("Step", "integer", ".status.currentStepIndex"),
@@ -144,6 +150,7 @@ def definition() -> Schema:
             "openAPIV3Schema": {
                 "type": "object",
                 "required": ["spec"],
+                "x-kubernetes-validations": [NAME_RULE],
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},
