@@ -1,0 +1,55 @@
+"""What people look up in docs is there: every reason that a status can show, and every link."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from hotupgrade_api.agent_messages import FailureReason
+from hotupgrade_api.resource_status import Phase
+from hotupgrade_operator.observation import Standing
+
+ROOT = Path(__file__).resolve().parents[2]
+TROUBLESHOOT = (ROOT / "docs/how-to/troubleshoot.md").read_text()
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], key=lambda path: str(path.relative_to(ROOT))
+)
+TRUTHS = {"True", "False", "Unknown"}
+
+
+def words_of(module: str) -> set[str]:
+    """The CamelCase strings of a module: condition types and reasons."""
+    tree = ast.parse((ROOT / "operator/hotupgrade_operator" / module).read_text())
+    strings = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {text for text in strings if re.fullmatch(r"([A-Z][a-z]+)+", text)} - TRUTHS
+
+
+@pytest.mark.parametrize("reason", [r.value for r in FailureReason])
+def test_every_failure_reason_is_explained(reason: str) -> None:
+    assert f"| `{reason}` |" in TROUBLESHOOT
+
+
+@pytest.mark.parametrize("standing", [s.value for s in Standing])
+def test_every_standing_of_a_pod_is_explained(standing: str) -> None:
+    assert f"| `{standing}` |" in TROUBLESHOOT
+
+
+@pytest.mark.parametrize("module", ["status.py", "plan.py"])
+def test_every_condition_and_reason_of_the_operator_is_explained(module: str) -> None:
+    assert not {word for word in words_of(module) if f"`{word}`" not in TROUBLESHOOT}
+
+
+def test_every_phase_is_explained() -> None:
+    assert not [phase for phase in Phase if f"`{phase.value}`" not in TROUBLESHOOT]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
