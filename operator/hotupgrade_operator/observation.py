@@ -24,6 +24,7 @@ class PodObservation:
 
     name: str
     uid: str
+    created: str = ""  # RFC 3339
     ready: bool = True
     terminating: bool = False
     started: bool = True  # its containers run, and it has an IP
@@ -84,6 +85,8 @@ def standing(pod: PodObservation, revision: str, generation: int, base_image: st
         return Standing.SUPERSEDED
     if agent.revision == revision and agent.committed_revision == revision:
         return Standing.DONE
+    if agent.superseded and agent.committed_revision == revision:
+        return Standing.SUPERSEDED  # staged at its boot, and its launcher found another base
     if not agent.hot_capable:
         return Standing.NOT_CAPABLE
     if (

@@ -97,6 +97,7 @@ class Target:
 class Rejection:
     """A pod failed: the revision is rejected for this generation of the spec."""
 
+    revision: str
     pod: str
     reason: str
     message: str
@@ -151,19 +152,21 @@ def is_rejected(status: HotUpgradeStatus, revision: str, generation: int) -> boo
 
 
 def _wanted(seen: Observation) -> Target:
+    """The spec's revision. It holds for the image that runs when it is asked for: one that is asked
+    for again, after others, holds for what runs by then."""
     artifact = seen.spec.artifact
     revision = revision_of(artifact)
-    known = entry(seen.status, revision)
+    pinned = revision in (seen.status.update_revision, seen.status.stable_revision)
+    known = entry(seen.status, revision) if pinned else None
     base = known.base if known and known.base else _base_now(seen)
     return Target(revision, artifact.version if artifact else "", artifact, base)
 
 
 def _base_now(seen: Observation) -> Base | None:
-    """A revision that is new holds for the image that the workload's pods run now: the newest."""
-    for pod in reversed(seen.pods):
-        if pod.agent and pod.agent.base.image and not pod.terminating:
-            return Base(image=pod.agent.base.image)
-    return None
+    """What the newest of the pods was made of."""
+    known = [pod for pod in seen.pods if pod.agent and pod.agent.base.image and not pod.terminating]
+    newest = max(known, key=lambda pod: pod.created, default=None)
+    return Base(image=newest.agent.base.image) if newest and newest.agent else None
 
 
 def _stable(status: HotUpgradeStatus) -> Target:
@@ -201,7 +204,7 @@ def _rejection(
         progress = pod.agent.progress if pod.agent else None
         if found is Standing.FAILED and progress is not None:
             reason = progress.reason.value if progress.reason else "Failed"
-            return Rejection(pod.name, reason, progress.message)
+            return Rejection(progress.revision, pod.name, reason, progress.message)
     return None
 
 

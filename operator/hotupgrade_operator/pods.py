@@ -46,6 +46,7 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     uid: str = ""
     resource_version: str = "0"
+    creation_timestamp: str = ""
     labels: _Labels = _Labels()
     annotations: _Annotations = _Annotations()
     deletion_timestamp: str = ""

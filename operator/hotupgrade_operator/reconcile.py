@@ -147,6 +147,7 @@ class Reconciler:
         return PodObservation(
             name=pod.metadata.name,
             uid=pod.metadata.uid,
+            created=pod.metadata.creation_timestamp,
             ready=pod.ready,
             terminating=bool(pod.metadata.deletion_timestamp),
             started=pod.started,

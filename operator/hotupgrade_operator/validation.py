@@ -1,5 +1,7 @@
 """Pure: what is wrong with a spec that the schema cannot say, and what is not implemented yet."""
 
+import msgspec
+
 from hotupgrade_api.resource import (
     ArtifactFormat,
     ArtifactRequires,
@@ -8,6 +10,7 @@ from hotupgrade_api.resource import (
     HandoffResources,
     HotUpgradeSpec,
     NetworkPolicyMode,
+    Strategy,
     StrategyType,
 )
 
@@ -33,15 +36,24 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
             "spec.handoff.mode",
             spec.handoff.mode not in (HandoffMode.AUTO, HandoffMode.TRANSPARENT),
         ),
-        ("spec.handoff.resources", spec.handoff.resources is HandoffResources.RESIZE),
+        ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
         ("spec.strategy.type", spec.strategy.type is StrategyType.ROLLING_UPDATE),
         ("spec.strategy.steps", bool(spec.strategy.steps)),
+        ("spec.strategy.fallbackAfter", spec.strategy.fallback_after != Strategy().fallback_after),
+        (
+            "spec.progressDeadlineSeconds",
+            spec.progress_deadline_seconds != _default("progress_deadline_seconds"),
+        ),
         ("spec.analysis", spec.analysis is not None),
         ("spec.trafficRouting", spec.traffic_routing is not None),
         ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]
     return [field for field, used in checks if used]
+
+
+def _default(field: str) -> object:
+    return next(f.default for f in msgspec.structs.fields(HotUpgradeSpec) if f.name == field)
 
 
 def invalid(spec: HotUpgradeSpec) -> str:

@@ -306,6 +306,61 @@ def test_rotated_ca_bundle_is_pushed_once() -> None:
     assert w.reconcile().actions == ()
 
 
+def test_revision_that_is_asked_for_again_holds_for_the_image_that_runs_by_then() -> None:
+    w = world(GOOD)
+    w.settle()
+    for found in w.seen.pods:
+        w.put(replace(pod(found.name, image="app:2"), created="2026-02-01T00:00:00Z"))
+    other = msgspec.structs.replace(GOOD, sha256="4" * 64)
+    w.apply(spec(other))
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+    w.apply(spec(GOOD))
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+    assert w.revisions() == {revision_of(GOOD)}
+
+
+def test_pod_whose_launcher_found_another_file_under_the_same_image_is_superseded() -> None:
+    w = world(GOOD)
+    w.settle()
+    tries = len(w.started)
+    w.change(w.find("web-1"), revision="image", version="", superseded="another sha256")
+    w.settle()
+    assert len(w.started) == tries
+    assert w.condition("Superseded") == ("True", "OtherImage")
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+def test_wrong_digest_is_told_by_verified() -> None:
+    w = world(BAD)
+    w.reconcile()
+    assert w.condition("Verified") == ("Unknown", "NotFetched")
+    for found in w.seen.pods:
+        if World.running(found):
+            assert found.agent is not None
+            assert found.agent.progress is not None
+            failed = msgspec.structs.replace(
+                found.agent.progress,
+                state=PodState.FAILED,
+                reason=FailureReason.DIGEST_MISMATCH,
+                message="sha256 is x",
+            )
+            w.change(found, progress=failed)
+    w.settle()
+    assert w.condition("Verified") == ("False", "DigestMismatch")
+    assert w.condition("Ready") == ("False", "DigestMismatch")
+
+
+def test_pod_that_cannot_be_upgraded_hot_is_told_of_and_not_rolled() -> None:
+    w = world(GOOD)
+    w.change(w.find("web-1"), hot_capable=False, reason="no seccomp listener")
+    w.settle()
+    assert w.condition("HotCapable") == ("False", "NotHotCapable")
+    assert w.condition("Fallback") == ("False", "NotImplemented")
+    assert w.condition("Ready") == ("False", "NotHotCapable")
+
+
 def test_digest_of_the_replaced_file_becomes_part_of_the_base() -> None:
     w = world(GOOD)
     for found in w.seen.pods:

@@ -1,0 +1,199 @@
+"""Pure: Observation + Plan -> what each condition says, and which pods are in trouble, and why."""
+
+from dataclasses import dataclass
+
+from hotupgrade_api.agent_messages import FailureReason, PodState
+from hotupgrade_api.resource import LABEL_NAME, StrategyType
+from hotupgrade_api.resource_status import FailedPod, HistoryEntry, HotUpgradeStatus, Phase
+from hotupgrade_operator.observation import Observation, PodObservation, Standing
+from hotupgrade_operator.plan import Goal, Plan, entry, is_rejected
+
+TROUBLE = (
+    Standing.NOT_INJECTED,
+    Standing.UNREACHABLE,
+    Standing.NOT_CAPABLE,
+    Standing.SUPERSEDED,
+    Standing.FAILED,
+)
+UNVERIFIED = (FailureReason.DIGEST_MISMATCH, FailureReason.VERIFICATION_FAILED)
+UNFETCHED = (PodState.IDLE, PodState.FETCHING)
+# No command to an agent changes these; a pod that is made anew may.
+HOPELESS = (Standing.NOT_INJECTED, Standing.NOT_CAPABLE)
+
+
+@dataclass(frozen=True)
+class Fact:
+    status: str
+    reason: str
+    message: str = ""
+
+
+def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) -> dict[str, Fact]:
+    goal, target = plan.goal, plan.target.version or plan.target.revision
+    progress = f"{plan.count(Standing.DONE)} of {after.pods} pods run {target}"
+    rejected = _rejected(seen, after)
+    if goal is Goal.REFUSE:
+        ready = Fact("False", plan.refused_reason, plan.refused)
+    elif rejected is not None:
+        text = f"revision {rejected.revision} was taken back: {rejected.message}; {progress}"
+        ready = Fact("False", rejected.reason, text)
+    elif done:
+        ready = Fact("True", _done_reason(plan), progress)
+    elif stuck := _stuck(plan):
+        ready = Fact("False", stuck[1].value, f"{progress}; {stuck[0].name}: {_why(*stuck)}")
+    elif goal is Goal.NOTHING:
+        ready = Fact("False", "Paused", progress)
+    elif not plan.standings:
+        label = f"{LABEL_NAME}: {seen.name}"
+        ready = Fact("False", "NoPods", f"no pod has the label {label}; the pod template sets it")
+    else:
+        ready = Fact("False", "Upgrading", progress)
+    stalled = goal is Goal.REFUSE or rejected is not None or _stuck(plan) is not None
+    moving = goal in (Goal.UPGRADE, Goal.TAKE_BACK) and not done and _stuck(plan) is None
+    return {
+        "Ready": ready,
+        "Reconciling": Fact(_truth(moving), ready.reason if moving else "Settled", progress),
+        "Stalled": Fact(_truth(stalled), ready.reason if stalled else "NotStalled"),
+        "Progressing": Fact(_truth(moving), ready.reason),
+        "Paused": Fact(_truth(seen.spec.paused), "Paused" if seen.spec.paused else "NotPaused"),
+        "Available": Fact(
+            _truth(after.ready_pods > 0), "PodsReady" if after.ready_pods else "NoPodReady"
+        ),
+        "Verified": _verified(plan, rejected),
+        "HotCapable": _hot_capable(plan),
+        "Fallback": _fallback(seen, plan),
+        "Superseded": _superseded(plan),
+        "Degraded": _degraded(plan),
+    }
+
+
+def _rejected(seen: Observation, after: HotUpgradeStatus) -> HistoryEntry | None:
+    """The spec's revision, where it was rejected."""
+    if not is_rejected(after, after.rejected_revision, seen.generation):
+        return None
+    return entry(after, after.rejected_revision)
+
+
+def _verified(plan: Plan, rejected: HistoryEntry | None) -> Fact:
+    """Whether the artifact's bytes are those that the spec names, as far as an agent has seen."""
+    if rejected is not None and rejected.reason in UNVERIFIED:
+        return Fact("False", rejected.reason, rejected.message)
+    if plan.target.artifact is None:
+        return Fact("Unknown", "NoArtifact")
+    for pod, found in plan.standings:
+        progress = pod.agent.progress if pod.agent else None
+        if found is Standing.DONE:
+            return Fact("True", "DigestMatches")
+        if found is Standing.RUNNING and progress and progress.state not in UNFETCHED:
+            return Fact("True", "DigestMatches")
+    return Fact("Unknown", "NotFetched")
+
+
+def _hot_capable(plan: Plan) -> Fact:
+    pods = [pod for pod, found in plan.standings if found is Standing.NOT_CAPABLE]
+    if not pods:
+        return Fact("True", "HotCapable")
+    why = pods[0].agent.reason if pods[0].agent else ""
+    return Fact("False", "NotHotCapable", f"{len(pods)} pods, {pods[0].name}: {why}")
+
+
+def _fallback(seen: Observation, plan: Plan) -> Fact:
+    needed = plan.count(*HOPELESS)
+    if not needed or seen.spec.strategy.type is not StrategyType.HOT_IF_POSSIBLE:
+        return Fact("False", "NotNeeded")
+    message = (
+        f"{needed} pods cannot be upgraded hot, and HotIfPossible cannot roll them the ordinary "
+        "way yet; they keep what they run"
+    )
+    return Fact("False", "NotImplemented", message)
+
+
+def _superseded(plan: Plan) -> Fact:
+    for pod, found in plan.standings:
+        if pod.agent and (found is Standing.SUPERSEDED or pod.agent.superseded):
+            why = pod.agent.superseded or (
+                f"the revision holds for {plan.target.base_image}, "
+                f"the pod runs {pod.agent.base.image}"
+            )
+            return Fact("True", "OtherImage", f"{pod.name}: {why}")
+    return Fact("False", "BaseMatches")
+
+
+def _degraded(plan: Plan) -> Fact:
+    trouble = (Standing.NOT_INJECTED, Standing.UNREACHABLE, Standing.FAILED)
+    for pod, found in plan.standings:
+        if found in trouble:
+            message = f"{plan.count(*trouble)} pods, {pod.name}: {_why(pod, found)}"
+            return Fact("True", found.value, message)
+    return Fact("False", "AsExpected")
+
+
+def complete(seen: Observation, plan: Plan) -> bool:
+    """Every pod that there is runs the target; a pod that another image runs in is none of it."""
+    if not plan.standings:
+        return seen.workload.replicas == 0
+    rest = [found for _, found in plan.standings if found is not Standing.SUPERSEDED]
+    return all(found is Standing.DONE for found in rest)
+
+
+def _done_reason(plan: Plan) -> str:
+    if plan.count(Standing.DONE):
+        return "Upgraded"
+    return "Superseded" if plan.standings else "ScaledToZero"
+
+
+def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
+    """A pod that keeps the upgrade from its end, where nothing but a new pod will help."""
+    rest = [
+        (pod, found)
+        for pod, found in plan.standings
+        if found not in (Standing.DONE, Standing.SUPERSEDED)
+    ]
+    if rest and all(found in HOPELESS for _, found in rest):
+        return rest[0]
+    return None
+
+
+def phase(facts: dict[str, Fact], plan: Plan, done: bool) -> Phase:
+    if plan.goal is Goal.REFUSE:
+        return Phase.INVALID
+    if facts["Stalled"].status == "True":
+        return Phase.ABORTED if done else Phase.ROLLING_BACK
+    if plan.goal is Goal.NOTHING:
+        return Phase.PAUSED
+    if done:
+        return Phase.STABLE
+    return Phase.UPGRADING if plan.standings else Phase.PENDING
+
+
+def failed_pods(plan: Plan) -> list[FailedPod]:
+    return [
+        FailedPod(name=pod.name, reason=_reason(pod, found), message=_why(pod, found))
+        for pod, found in plan.standings
+        if found in TROUBLE
+    ]
+
+
+def _reason(pod: PodObservation, found: Standing) -> str:
+    progress = pod.agent.progress if pod.agent else None
+    if found is Standing.FAILED and progress and progress.reason:
+        return progress.reason.value
+    return "Failed" if found is Standing.FAILED else found.value
+
+
+def _why(pod: PodObservation, found: Standing) -> str:
+    agent = pod.agent
+    if found is Standing.NOT_INJECTED:
+        return pod.refused or (
+            "the pod has no launcher: it was made before, or while no operator answered; "
+            "a new one gets it (kubectl rollout restart)"
+        )
+    if agent is None:
+        return pod.agent_error
+    if found is Standing.FAILED and agent.progress:
+        return agent.progress.message
+    return agent.superseded or agent.reason
+
+
+def _truth(value: bool) -> str:
+    return "True" if value else "False"
