@@ -1,7 +1,7 @@
 // Command load sends HTTP requests, each over a new connection, and prints one line of JSON.
 //
 // It is bounded by -requests and by -duration, whichever comes first, and ends early on SIGTERM or
-// SIGINT, still printing what it counted. A request fails when it is not answered with status 200:
+// SIGINT (once -at-least requests were sent), still printing what it counted. A request fails when it is not answered with status 200:
 // refused, reset, cut short, timed out. The body's first line is taken for the server's version.
 package main
 
@@ -28,6 +28,7 @@ type settings struct {
 	url         string
 	concurrency int
 	requests    int64
+	atLeast     int64
 	duration    time.Duration
 	timeout     time.Duration
 	rate        float64
@@ -40,6 +41,7 @@ func parse() settings {
 	flag.StringVar(&s.url, "url", "", "what to GET")
 	flag.IntVar(&s.concurrency, "concurrency", 16, "connections at a time")
 	flag.Int64Var(&s.requests, "requests", 1_000_000, "stop after so many requests")
+	flag.Int64Var(&s.atLeast, "at-least", 0, "end on a signal only after so many requests")
 	flag.DurationVar(&s.duration, "duration", 30*time.Second, "stop after this time")
 	flag.DurationVar(&s.timeout, "timeout", 10*time.Second, "of one request")
 	flag.Float64Var(&s.rate, "rate", 0, "requests per second in all; 0: as fast as they are answered")
@@ -57,18 +59,27 @@ func main() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.duration)
 	defer cancel()
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
+	asked, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	report := run(ctx, s)
+	report := run(ctx, asked, s)
 	if err := json.NewEncoder(os.Stdout).Encode(report); err != nil {
 		os.Exit(1)
 	}
 }
 
-// run starts the workers and adds up what they saw.
-func run(ctx context.Context, s settings) Report {
+// run starts the workers and adds up what they saw. asked ends with ctx, or with a signal.
+func run(ctx, asked context.Context, s settings) Report {
 	client := newClient(s)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	var sent atomic.Int64
+	go func() {
+		<-asked.Done()
+		for sent.Load() < s.atLeast && ctx.Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		end()
+	}()
 	started := time.Now()
 	parts := make([]*tally, s.concurrency)
 	var group sync.WaitGroup

@@ -1,0 +1,1 @@
+"""What users were promised, on a real Kubernetes; `make e2e` runs it in tests/cluster's."""

@@ -1,0 +1,73 @@
+"""One operator for the session, installed by helm; a namespace for each test."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chart import CHART
+from tests.cluster.images import names
+from tests.cluster.layout import DATA_VARIABLE, Layout
+from tests.e2e.artifacts import Artifacts
+from tests.e2e.cluster import Cluster
+from tests.e2e.namespace import OPERATOR_NAMESPACE, Namespace
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+DEPLOYMENT = "deployment/hotupgrade-operator"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    data = os.environ.get(DATA_VARIABLE)
+    if not data:
+        pytest.exit("cannot run: this is not the tests' cluster; use `make e2e`", returncode=2)
+    return Cluster(Layout(Path(data)))
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: Cluster) -> Namespace:
+    """Installed as a user does it; the namespace that it runs in."""
+    registry, _, _ = names.REGISTRY.rpartition("/")
+    values = [f"image.registry={registry}"]
+    values += [f"image.{part}.tag={names.TAG}" for part in ("operator", "agent")]
+    cluster.apply(_namespace(OPERATOR_NAMESPACE))
+    command = ["helm", "install", "hotupgrade", str(CHART), "--namespace", OPERATOR_NAMESPACE]
+    for value in values:
+        command += ["--set", value]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    namespace = Namespace(cluster, OPERATOR_NAMESPACE)
+    namespace.kubectl("rollout", "status", DEPLOYMENT, "--timeout=120s")
+    return namespace
+
+
+@pytest.fixture(scope="session")
+def artifacts(cluster: Cluster) -> Artifacts:
+    cluster.apply(_namespace("artifacts"))
+    return Artifacts(Namespace(cluster, "artifacts"))
+
+
+@pytest.fixture
+def namespace(
+    cluster: Cluster, operator: Namespace, request: pytest.FixtureRequest
+) -> Iterator[Namespace]:
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    cluster.apply(_namespace(name))
+    yield Namespace(cluster, name)
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A scenario that was skipped was promised and not seen."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _namespace(name: str) -> dict[str, object]:
+    """Pods that are not restricted are refused there, ours injected included."""
+    metadata = {"name": name, "labels": RESTRICTED}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
