@@ -24,6 +24,10 @@ type call struct {
 	fd       int
 }
 
+func newCall(listener int, n notification) call {
+	return call{listener: listener, n: n, fd: int(int32(n.data.args[0]))}
+}
+
 func (c call) valid() bool { return stillValid(c.listener, c.n.id) }
 
 var errNotOurs = errors.New("not a socket of ours")
@@ -38,24 +42,27 @@ func serveNotifications(listener int, g *generation, owner socketOwner) error {
 	defer file.Close()
 	var n notification
 	for receive(raw, &n) {
-		c := call{listener: listener, n: n, fd: int(int32(n.data.args[0]))}
+		c := newCall(listener, n)
 		a := notificationAnswer{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
-		switch n.data.nr {
-		case unix.SYS_BIND:
-			if c.bind(g, owner) == nil {
-				a.flags = 0
-			}
-		case unix.SYS_LISTEN:
-			if taken, err := c.listen(g, owner); taken {
-				a.flags = 0
-				a.errno = negative(err)
-			}
-		case unix.SYS_SETSOCKOPT:
-			c.recordOption(g)
+		if taken, err := c.handle(g, owner); taken {
+			a.flags, a.errno = 0, negative(err)
 		}
 		answer(listener, a)
 	}
 	return nil
+}
+
+// handle carries the call out where it is the launcher's to do; else it is left to the kernel.
+func (c call) handle(g *generation, owner socketOwner) (taken bool, err error) {
+	switch c.n.data.nr {
+	case unix.SYS_BIND:
+		return c.bind(g, owner) == nil, nil
+	case unix.SYS_LISTEN:
+		return c.listen(g, owner)
+	case unix.SYS_SETSOCKOPT:
+		c.recordOption(g)
+	}
+	return false, nil
 }
 
 // negative is the kernel's form of an error: 0, or -errno.
@@ -75,7 +82,7 @@ func negative(err error) int32 {
 func (c call) bind(g *generation, owner socketOwner) error {
 	a, err := c.address()
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
+		if errors.Is(err, os.ErrPermission) && c.valid() {
 			owner.leave(g, "the app may not be looked into (it made itself undumpable): "+err.Error())
 		}
 		return err

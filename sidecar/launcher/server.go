@@ -27,6 +27,9 @@ func (l *Launcher) serve() error {
 	if l.config.socket == "" {
 		return nil
 	}
+	if err := fits(l.config.socket); err != nil {
+		return fmt.Errorf("cannot take commands: %w", err)
+	}
 	temporary := filepath.Join(filepath.Dir(l.config.socket), fmt.Sprintf(".launcher.%d", selfPID))
 	_ = os.Remove(temporary)
 	listener, err := listenUnix(temporary, socketBacklog)

@@ -15,9 +15,16 @@ import (
 
 const maxSocketPath = len(unix.RawSockaddrUnix{}.Path) - 1
 
-func openUnix(path string) (int, *unix.SockaddrUnix, error) {
+func fits(path string) error {
 	if len(path) > maxSocketPath {
-		return -1, nil, fmt.Errorf("the path %s is longer than %d bytes", path, maxSocketPath)
+		return fmt.Errorf("the path %s is longer than %d bytes", path, maxSocketPath)
+	}
+	return nil
+}
+
+func openUnix(path string) (int, *unix.SockaddrUnix, error) {
+	if err := fits(path); err != nil {
+		return -1, nil, err
 	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	return fd, &unix.SockaddrUnix{Name: path}, err
