@@ -154,10 +154,10 @@ def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
     return None
 
 
-def phase(facts: dict[str, Fact], plan: Plan, done: bool) -> Phase:
+def phase(plan: Plan, done: bool) -> Phase:
     if plan.goal is Goal.REFUSE:
         return Phase.INVALID
-    if facts["Stalled"].status == "True":
+    if plan.goal is Goal.TAKE_BACK:
         return Phase.ABORTED if done else Phase.ROLLING_BACK
     if plan.goal is Goal.NOTHING:
         return Phase.PAUSED

@@ -51,7 +51,7 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
     conditions = [
         _condition(before, kind, fact, seen.generation, time) for kind, fact in found.items()
     ]
-    return msgspec.structs.replace(after, conditions=conditions, phase=phase(found, plan, done))
+    return msgspec.structs.replace(after, conditions=conditions, phase=phase(plan, done))
 
 
 def events(before: HotUpgradeStatus, after: HotUpgradeStatus) -> list[Event]:
@@ -104,8 +104,7 @@ def _rejected(
 def _tried(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> HotUpgradeStatus:
     """Keeps artifact and base from the start: new pods boot by them, and a rollback needs them."""
     known = entry(after, target.revision)
-    same = known is not None and known.base is not None and known.base == target.base
-    if same and known is not None and known.result != "Rejected":
+    if known is not None and known.base == target.base and known.result != "Rejected":
         return after
     added = HistoryEntry(
         revision=target.revision,

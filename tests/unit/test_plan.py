@@ -1,7 +1,7 @@
 """A HotUpgrade's plan, made again from every observation on the way, leads to the goal."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -359,6 +359,22 @@ def test_pod_that_cannot_be_upgraded_hot_is_told_of_and_not_rolled() -> None:
     assert w.condition("HotCapable") == ("False", "NotHotCapable")
     assert w.condition("Fallback") == ("False", "NotImplemented")
     assert w.condition("Ready") == ("False", "NotHotCapable")
+
+
+def test_status_stays_equal_while_pods_start_and_time_goes_by() -> None:
+    w = world(GOOD)
+    for found in w.seen.pods:
+        w.put(replace(found, started=False, agent=None))
+    w.reconcile()
+    later = status.render(w.seen, plan.make(w.seen), NOW + timedelta(minutes=1))
+    assert later == w.seen.status
+
+
+def test_pod_that_cannot_take_part_is_not_said_to_be_rolled_back() -> None:
+    w = world(GOOD)
+    w.put(replace(w.find("web-1"), injected=False, agent=None))
+    w.settle()
+    assert w.seen.status.phase is Phase.UPGRADING
 
 
 def test_digest_of_the_replaced_file_becomes_part_of_the_base() -> None:
