@@ -55,12 +55,16 @@ def api_server(layout: Layout) -> list[str]:
 
 
 def _audit_policy() -> dict[str, object]:
-    """Writes only, without their bodies: a test counts who wrote what."""
+    """Without bodies: a test counts who wrote what, and who looked at a HotUpgrade."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{"level": "Metadata", "verbs": WRITES}, {"level": "None"}],
+        "rules": [
+            {"level": "Metadata", "verbs": WRITES},
+            {"level": "Metadata", "verbs": ["get"], "resources": [{"group": "hotupgrade.io"}]},
+            {"level": "None"},
+        ],
     }
 
 

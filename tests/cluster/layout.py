@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def audit_log(self) -> Path:
-        """JSON lines: every write to the API, and whose."""
+        """JSON lines: every write to the API and every look at a HotUpgrade, and whose."""
         return self.logs / "audit.log"
 
     def pod_volumes(self, pod_uid: str) -> Path:

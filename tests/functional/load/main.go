@@ -75,7 +75,7 @@ func run(ctx, asked context.Context, s settings) Report {
 	var sent atomic.Int64
 	go func() {
 		<-asked.Done()
-		for sent.Load() < s.atLeast && ctx.Err() == nil {
+		for sent.Load() < s.atLeast+int64(s.concurrency) && ctx.Err() == nil { // a worker may hold one back
 			time.Sleep(10 * time.Millisecond)
 		}
 		end()
