@@ -1,6 +1,7 @@
 """What people look up in docs is there: every reason that a status can show, and every link."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.resource_status import Phase
 from hotupgrade_operator.observation import Standing
+from hotupgrade_operator.validation import not_implemented
 
 ROOT = Path(__file__).resolve().parents[2]
 TROUBLESHOOT = (ROOT / "docs/how-to/troubleshoot.md").read_text()
@@ -48,6 +50,14 @@ def test_every_standing_of_a_pod_is_explained(standing: str) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_every_condition_and_reason_of_the_operator_is_explained(module: Path) -> None:
     assert not {word for word in words_of(module) if f"`{word}`" not in TROUBLESHOOT}
+
+
+def test_every_field_that_is_refused_for_now_is_listed() -> None:
+    tree = ast.parse(inspect.getsource(not_implemented))
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    refused = {text for text in strings if isinstance(text, str) and text.startswith("spec.")}
+    rows = re.findall(r"^\| `spec.*?\|", (ROOT / "docs/limits.md").read_text(), re.MULTILINE)
+    assert refused == {field for row in rows for field in re.findall(r"`(.+?)`", row)}
 
 
 def test_every_phase_is_explained() -> None:
