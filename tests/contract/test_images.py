@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import versions
+from tests.cluster.images.python import AGENT_LIBRARIES
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILES = sorted(path.name for path in (ROOT / "deploy").glob("Dockerfile.*"))
 # The distribution that brings a module, where its name is another.
@@ -47,6 +50,12 @@ def test_every_base_is_pinned_by_a_tag(dockerfile: str) -> None:
         assert base in ("scratch", "$LAUNCHER") or re.search(r":\d+\.\d+", base), base
 
 
+@pytest.mark.parametrize("dockerfile", ["Dockerfile.agent", "Dockerfile.operator"])
+def test_python_and_distribution_are_those_that_end_to_end_tests_run(dockerfile: str) -> None:
+    bases = set(re.findall(r"^FROM (python:\S+)", text(dockerfile), re.MULTILINE))
+    assert bases == {f"python:{versions.PYTHON}-slim-{versions.DEBIAN_SUITE}"}
+
+
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_only_what_the_build_context_holds_is_copied(dockerfile: str) -> None:
     allowed = [
@@ -64,6 +73,7 @@ def test_agents_image_has_what_the_agent_imports() -> None:
     # The CRD is written when the project is built, not in a pod.
     needed = imported("sidecar/hotupgrade_agent") | imported("api/hotupgrade_api") - {"yaml"}
     assert set(listed[1].split()) == {DISTRIBUTIONS.get(name, name) for name in needed}
+    assert set(listed[1].split()) == set(AGENT_LIBRARIES)  # as end-to-end tests build it
 
 
 def test_agents_libraries_are_held_to_the_projects_versions() -> None:
