@@ -6,8 +6,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,29 @@ def launcher_binary() -> Path:
 
 def go_server(version: str, behaviour: str = "") -> Path:
     return go_build("tests/functional/servers/go", "server", version=version, behaviour=behaviour)
+
+
+def odd_server(habit: str, port: int, file: Path | None = None) -> list[str]:
+    """The command of a server with an odd habit: tests/functional/servers/odd."""
+    script = ROOT / "tests/functional/servers/odd/server.py"
+    return [sys.executable, str(script), habit, str(port), *([str(file)] if file else [])]
+
+
+@contextmanager
+def started_bare(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The same command without a launcher, to compare with."""
+    with subprocess.Popen(command, env=dict(os.environ)) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def versions(url: str, requests: int = 20) -> set[str]:
+    """Which versions answer; no request may fail."""
+    report = Load(url, "-requests", str(requests)).finish()
+    assert report["failed"] == 0, report
+    return set(report["versions"])
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -130,6 +155,27 @@ class LauncherProcess:
         log = self.log.read_text(errors="replace")[-4000:]
         assert answer.returncode == 0, f"{verb}: {answer.stderr}\n{log}"
         return answer.stdout
+
+    def states(self) -> list[str]:
+        return [g["state"] for g in self.status()["generations"]]
+
+    def pids(self) -> list[int]:
+        """The process generations that live, oldest first."""
+        return [g["pid"] for g in self.status()["generations"] if "pid" in g]
+
+    def queued(self) -> int:
+        """Connections that the kernel holds for processes that have not accepted them yet."""
+        sockets = [s for g in self.status()["generations"] for s in g.get("sockets", [])]
+        return sum(s.get("queued", 0) for s in sockets)
+
+    def kill_descendant(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Signals a process of this launcher's, and no other one that got its id meanwhile."""
+        ancestor = pid
+        while ancestor not in (0, self.process.pid):
+            stat = Path(f"/proc/{ancestor}/stat").read_text()
+            ancestor = int(stat.rpartition(")")[2].split()[1])
+        assert ancestor == self.process.pid, f"{pid} is none of the launcher's"
+        os.kill(pid, number)
 
     def status(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self.must("status", "--json"))
