@@ -8,7 +8,7 @@ GO_MODULES := $(dir $(shell git ls-files '*go.mod' ':!tests/cluster/kubebox'))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 KUBERNETES := 1.34 1.37  # the oldest that the chart takes, and the one that e2e runs
 
-.PHONY: demo test lint reference fmt bench crd manifests images
+.PHONY: demo test e2e cluster lint reference fmt bench crd manifests images
 
 $(VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,12 @@ demo: .demo/stamp  ## the whole of it on this machine, in a minute
 test: $(VENV)/stamp  ## everything that needs no cluster
 	$(BIN)/pytest
 	set -e; for module in $(GO_MODULES); do (cd $$module && go test -race ./...); done
+
+e2e: $(VENV)/stamp  ## everything on a real Kubernetes, which it builds once; needs root on Linux
+	$(BIN)/python -m tests.cluster run -- $(BIN)/python -m pytest tests/e2e --verbose --durations=0 $(ARGS)
+
+cluster: $(VENV)/stamp  ## a shell in that Kubernetes, with KUBECONFIG
+	$(BIN)/python -m tests.cluster shell
 
 lint: $(VENV)/stamp
 	$(BIN)/ruff check .
