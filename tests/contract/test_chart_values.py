@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.chart import CHART, render
 
@@ -72,6 +73,15 @@ def test_every_value_is_described_and_every_object_is_closed() -> None:
         assert node.get("description"), path
         if node.get("type") == "object" and path not in open_ones:
             assert "additionalProperties" in node, path
+
+
+def test_every_value_that_may_be_set_is_shown_with_its_default() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    for path, _ in properties(SCHEMA):
+        found = values
+        for part in path.removeprefix(".").split("."):
+            assert part in found or path == ".global", path
+            found = found.get(part)
 
 
 def test_charts_of_charts_may_pass_their_globals() -> None:
