@@ -34,8 +34,12 @@ TOOLS = {
 }
 
 
+class CannotBuild(Exception):
+    """There is no Go, or it fails; its own words are on stderr."""
+
+
 def binary(name: str) -> Path:
-    """The tool's binary. Raises CalledProcessError or FileNotFoundError (no `go`)."""
+    """The tool's binary. Raises CannotBuild."""
     tool = TOOLS[name]
     target = CACHE / f"{name}-{tool.version}"
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -51,9 +55,17 @@ def _build(tool: GoTool, target: Path) -> None:
     command = ["go", "install", "-trimpath", "-ldflags", "-s -w", f"{tool.package}@{tool.version}"]
     # Beside the target: the rename must not cross file systems.
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-        subprocess.run(command, env={**os.environ, "GOBIN": folder, "CGO_ENABLED": "0"}, check=True)
+        try:
+            subprocess.run(
+                command, env={**os.environ, "GOBIN": folder, "CGO_ENABLED": "0"}, check=True
+            )
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            raise CannotBuild(f"cannot build {tool.name}: {error}") from error
         (Path(folder) / tool.name).rename(target)
 
 
 if __name__ == "__main__":
-    print(binary(sys.argv[1]))
+    try:
+        print(binary(sys.argv[1]))
+    except CannotBuild as failure:
+        sys.exit(str(failure))
