@@ -6,7 +6,6 @@ from typing import Any
 import kopf
 
 from hotupgrade_api.resource import API_VERSION, GROUP, PLURAL
-from hotupgrade_operator.login import connection
 from hotupgrade_operator.reconcile import Reconciler
 
 
