@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hotupgrade_api.resource import LABEL_NAME
+from hotupgrade_operator.settings import PREFIX, Settings
 from tests.chart import CHART, NAMESPACE, ROOT, Object, manifest, objects, one
 from tests.pod_security import violations
 
@@ -24,8 +25,7 @@ def operator_pod(rendered: list[Object]) -> Object:
 
 def environment(rendered: list[Object]) -> dict[str, Any]:
     (container,) = operator_pod(rendered)["containers"]
-    prefix = "HOTUPGRADE_OPERATOR_"
-    return {e["name"].removeprefix(prefix): e.get("value") for e in container["env"]}
+    return {e["name"].removeprefix(PREFIX): e.get("value") for e in container["env"]}
 
 
 def selectors(rendered: list[Object]) -> Iterator[dict[str, str]]:
@@ -85,6 +85,15 @@ def test_probes_and_service_name_ports_that_the_container_has(rendered: list[Obj
         assert port["targetPort"] in ports
     assert str(ports["webhook"]) == environment(rendered)["WEBHOOK_PORT"]
     assert str(ports["metrics"]) == environment(rendered)["METRICS_PORT"]
+
+
+def test_the_operator_reads_every_setting_that_the_chart_gives(rendered: list[Object]) -> None:
+    given = environment(rendered)
+    read = Settings.from_environment(
+        {PREFIX + name: value or "by the API server" for name, value in given.items()}
+    )
+    for name, value in given.items():
+        assert str(getattr(read, name.lower())) == (value or "by the API server"), name
 
 
 def test_settings_name_the_objects_that_the_chart_makes_or_allows(rendered: list[Object]) -> None:
