@@ -6,6 +6,7 @@ it was about to do must not meet what the next holder does.
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -43,7 +44,7 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await config.load_config()  # type: ignore[no-untyped-call]  # the library has no types for it
+    await _find_api_server()
     async with client.ApiClient() as api, AsyncExitStack() as stack:
         cluster = Cluster(api)
         trust = Trust(cluster, settings, lambda: datetime.now(UTC))
@@ -75,7 +76,7 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
     reconciler = Reconciler(cluster, agents, pods, trust)
     pods.subscribe(reconciler.wake)
     registry = kopf.OperatorRegistry()
-    handlers.register(registry, reconciler)
+    handlers.register(registry, reconciler, api.configuration.host)
     try:
         # Without an identity kopf looks its own up by the UID's name: in an image there is none.
         identity: Any = settings.pod_name  # kopf exports no name for its NewType over str
@@ -87,6 +88,14 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
         metrics.LEADER.set(0)
         await reconciler.stop()
         await agents.close()
+
+
+async def _find_api_server() -> None:
+    """In a pod the kubelet names it, else a kubeconfig does. The library types neither."""
+    if os.environ.get("KUBERNETES_SERVICE_HOST"):
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
+    else:
+        await config.load_kube_config()  # type: ignore[no-untyped-call]
 
 
 async def _first_end(*work: Coroutine[Any, Any, Any]) -> None:

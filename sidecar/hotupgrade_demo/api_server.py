@@ -7,6 +7,7 @@ delete, TokenReview. Objects are dicts here: it is an API server's job not to kn
 import asyncio
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,7 +62,7 @@ class ApiServer:
     """Objects by kind, namespace and name. tokens: a token -> the UID of its pod."""
 
     tokens: dict[str, str] = field(default_factory=dict)
-    writes: int = 0  # what changed anything, counted for tests and the demo's report
+    writes: Counter[str] = field(default_factory=Counter)  # what changed anything, by plural
 
     def __post_init__(self) -> None:
         self._objects: dict[tuple[str, str, str], Object] = {}
@@ -112,7 +113,7 @@ class ApiServer:
         key = (kind.plural, namespace if kind.namespaced else "", meta["name"])
         before = self._objects.get(key)
         self._version = next(self._versions)
-        self.writes += 1
+        self.writes[kind.plural] += 1
         meta["resourceVersion"] = str(self._version)
         kept = before["metadata"] if before else {}
         new_uid = f"00000000-0000-4000-8000-{self._version:012x}"
@@ -246,7 +247,7 @@ class ApiServer:
         if request.method == "DELETE":
             del self._objects[key]
             self._version = next(self._versions)
-            self.writes += 1
+            self.writes[kind.plural] += 1
             await self._tell(kind.plural, "DELETED", found)
             return web.json_response({"kind": "Status", "status": "Success"})
         body = await request.json()
