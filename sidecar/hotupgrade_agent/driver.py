@@ -114,9 +114,8 @@ class Driver:
             after = upgrade.failing(journal, error.reason, str(error))
         except LauncherRefused as error:
             after = upgrade.failing(journal, _reason_of(error), str(error))
-        # An answer of the operator's may have come in while we acted: a rollback wins.
-        if self.journal is journal or (self.journal and after.progress.state in upgrade.FINAL):
-            await self._save(after)
+        # A command of the operator's may have come in while we acted.
+        await self._save(upgrade.overlaid(after, self.journal or journal))
         return True
 
     async def _do(self, action: Action, journal: Journal, status: LauncherStatus) -> Journal:
