@@ -15,12 +15,20 @@ hotupgrade.io/agent). The operator's TokenReview must return the pod's UID that 
 
 import hashlib
 from enum import StrEnum
+from typing import Annotated
+
+import msgspec
 
 from hotupgrade_api.launcher_messages import Base, LauncherStatus
 from hotupgrade_api.resource import Artifact, Handoff, Health
 from hotupgrade_api.wire import Wire
 
 AUDIENCE = "hotupgrade.io/agent"
+
+# What an agent says ends in a status, a label or an annotation: bounded where it is read.
+Text = Annotated[str, msgspec.Meta(max_length=4096)]
+Version = Annotated[str, msgspec.Meta(max_length=128)]
+LabelValue = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
 
 
 class FailureReason(StrEnum):
@@ -110,13 +118,13 @@ class OwnerUpdate(Wire, frozen=True, kw_only=True):
 class Progress(Wire, frozen=True, kw_only=True):
     """The pod's current or last upgrade, as the journal has it."""
 
-    id: str
-    revision: str
+    id: Text
+    revision: LabelValue
     state: PodState
-    version: str = ""
-    previous_revision: str = "image"
+    version: Version = ""
+    previous_revision: LabelValue = "image"
     reason: FailureReason | None = None
-    message: str = ""
+    message: Text = ""
     started_at: float = 0.0  # Unix seconds
     finished_at: float = 0.0
     fetch_ms: float = 0.0
@@ -131,13 +139,13 @@ class AgentStatus(Wire, frozen=True, kw_only=True):
     pod_uid: str
     sequence: int
     agent_version: str
-    revision: str = "image"  # serves new connections
-    version: str = ""
-    committed_revision: str = "image"  # what `current` names: a restart runs it
+    revision: LabelValue = "image"  # serves new connections
+    version: Version = ""
+    committed_revision: LabelValue = "image"  # what `current` names: a restart runs it
     hot_capable: bool = True
-    reason: str = ""  # why not hot capable
+    reason: Text = ""  # why not hot capable
     mode: str = ""
-    superseded: str = ""
+    superseded: Text = ""
     base: Base = Base()
     progress: Progress | None = None
     launcher: LauncherStatus | None = None  # None: unreachable

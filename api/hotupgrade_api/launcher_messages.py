@@ -181,8 +181,8 @@ class UpgradeStatus(Wire, frozen=True, kw_only=True):
 class Base(Wire, frozen=True, kw_only=True):
     """What a revision holds for: the container's image string and the replaced file's digest."""
 
-    image: str = ""
-    sha256: str = ""
+    image: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+    sha256: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class LauncherStatus(Wire, frozen=True, kw_only=True):
