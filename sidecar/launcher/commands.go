@@ -93,7 +93,7 @@ func (l *Launcher) mayBegin(id string) (again bool, refused *LauncherError) {
 	case l.mode != ModeTransparent:
 		return false, refusal(CodeUnsupported, "cannot upgrade hot: %s", l.why)
 	case l.upgrade.underWay():
-		return false, refusal(CodeBusy, "cannot start %q: upgrade %q is under way", id, l.upgrade.id)
+		return false, refusal(CodeBusy, "cannot start %q: upgrade %q is under way; promote or rollback ends it", id, l.upgrade.id)
 	case l.stopping || l.serving == nil:
 		return false, refusal(CodeConflict, "cannot start %q: the launcher is starting or stopping", id)
 	}

@@ -2,9 +2,7 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +22,7 @@ const (
 type config struct {
 	argv    []string
 	socket  string // "": no commands
+	asked   bool   // for this socket; else it is the default
 	mode    string // auto, transparent
 	handoff handoff
 	store   string // "": none
@@ -59,28 +58,36 @@ func (p *peers) Set(text string) error {
 // parseRun reads the options of `run`. Every error says what would be right.
 func parseRun(args []string, getenv func(string) string) (config, error) {
 	c := config{store: getenv(storeVariable), image: getenv(imageVariable), handoff: defaultHandoff}
-	flags := newFlags("run", "[OPTIONS] -- COMMAND [ARG...]")
+	flags := newFlags("run")
 	onExit := "restart"
-	flags.StringVar(&c.socket, "socket", getenv(socketVariable), "Unix `path` to take commands on ("+socketVariable+")")
-	flags.StringVar(&c.mode, "mode", "auto", "auto, transparent, activation or signal")
-	flags.StringVar(&c.store, "store", c.store, "`directory` with the committed revision ("+storeVariable+")")
-	flags.StringVar(&onExit, "on-exit", onExit, "when the app ends: restart it with back-off, or exit with its status")
-	flags.DurationVar(&c.handoff.window, "rollback-window", c.handoff.window, "how long the old process stays warm after the flip")
-	flags.DurationVar(&c.handoff.drain, "drain", c.handoff.drain, "from the stop signal to SIGKILL")
-	flags.DurationVar(&c.handoff.lameDuck, "lame-duck", 0, "how long a drained process may keep its connections unsignalled")
-	flags.StringVar(&c.handoff.stop, "stop-signal", c.handoff.stop, "the `signal` that stops the app gracefully")
-	flags.Var(&c.peers, "peer-uid", "a `UID` that may send commands, or any ("+peerUIDsVariable+")")
+	socketFlag(flags, &c.socket, getenv)
+	flags.StringVar(&c.mode, "mode", "auto", "`MODE`: auto, transparent, activation or signal")
+	flags.StringVar(&c.store, "store", c.store, "`DIRECTORY`: the store with the committed revision ("+storeVariable+")")
+	flags.StringVar(&onExit, "on-exit", onExit, "`WHAT`: when the app ends, restart it with back-off, or exit with its status")
+	for name, option := range map[string]struct {
+		field *time.Duration
+		text  string
+	}{
+		"rollback-window": {&c.handoff.window, "how long the old process stays warm after the flip"},
+		"drain":           {&c.handoff.drain, "from the stop signal to SIGKILL"},
+		"lame-duck":       {&c.handoff.lameDuck, "how long a drained process may keep its connections unsignalled"},
+	} {
+		flags.Var(&duration{*option.field, func(d time.Duration) { *option.field = d }}, name, "`TIME`: "+option.text)
+	}
+	flags.StringVar(&c.handoff.stop, "stop-signal", c.handoff.stop, "`SIGNAL`: what stops the app gracefully")
+	flags.Var(&c.peers, "peer-uid", "`UIDS`: who may send commands beside root and the launcher's own, or any ("+peerUIDsVariable+")")
 	if text := getenv(peerUIDsVariable); text != "" {
 		if err := c.peers.Set(text); err != nil {
 			return c, fmt.Errorf("cannot read %s: %w", peerUIDsVariable, err)
 		}
 	}
-	if err := flags.Parse(args); err != nil {
+	if err := parse(flags, args); err != nil {
 		return c, err
 	}
 	c.argv = flags.Args()
+	c.asked = getenv(socketVariable) != "" || flags.Lookup("socket").DefValue != c.socket
 	if len(c.argv) == 0 {
-		return c, errors.New("cannot run: no command; hotupgrade-launcher run [OPTIONS] -- COMMAND [ARG...]")
+		return c, errors.New("cannot run: no command; run [OPTIONS] -- COMMAND [ARG...] is right")
 	}
 	switch c.mode {
 	case "auto", "transparent":
@@ -101,29 +108,5 @@ func (h handoff) check() error {
 	if unix.SignalNum(h.stop) == 0 {
 		return fmt.Errorf("cannot stop the app by %q: not a signal; SIGTERM, SIGQUIT, ... are", h.stop)
 	}
-	for _, d := range []time.Duration{h.ready, h.drain, h.lameDuck, h.window} {
-		if d < 0 {
-			return fmt.Errorf("cannot take %v: a time is not negative", d)
-		}
-	}
 	return nil
-}
-
-// newFlags makes a flag set whose errors are returned, with a usage line of its own.
-func newFlags(verb, synopsis string) *flag.FlagSet {
-	flags := flag.NewFlagSet(verb, flag.ContinueOnError)
-	flags.Usage = func() {
-		fmt.Fprintf(os.Stderr, "hotupgrade-launcher %s %s\n", verb, synopsis)
-		flags.PrintDefaults()
-	}
-	return flags
-}
-
-// usageError reports what parsing said; asking for help is no error.
-func usageError(err error) int {
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	fmt.Fprintln(os.Stderr, "hotupgrade-launcher:", err)
-	return 2
 }

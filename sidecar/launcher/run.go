@@ -42,7 +42,10 @@ func (l *Launcher) Run() (int, error) {
 		return 1, err
 	}
 	if err := l.serve(); err != nil {
-		return 1, err
+		if l.config.asked || errors.Is(err, errTaken) {
+			return 1, err
+		}
+		log("takes no commands", "why", err.Error()) // a read-only container without a volume, perhaps
 	}
 	if err := l.begin(); err != nil {
 		return 126, err

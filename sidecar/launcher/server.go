@@ -21,6 +21,8 @@ const (
 	socketMode    = 0o666 // the mount is the boundary; the peer's UID is checked as well
 )
 
+var errTaken = errors.New("another launcher does; --socket PATH chooses another place")
+
 // serve takes commands on the Unix socket. A socket file that a launcher before this one left is
 // replaced by rename: at no moment is there none.
 func (l *Launcher) serve() error {
@@ -29,6 +31,9 @@ func (l *Launcher) serve() error {
 	}
 	if err := fits(l.config.socket); err != nil {
 		return fmt.Errorf("cannot take commands: %w", err)
+	}
+	if peer, err := dialUnix(l.config.socket, time.Second); err == nil {
+		return fmt.Errorf("cannot take commands on %s: %w", l.config.socket, errors.Join(errTaken, peer.Close()))
 	}
 	temporary := filepath.Join(filepath.Dir(l.config.socket), fmt.Sprintf(".launcher.%d", selfPID))
 	_ = os.Remove(temporary)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,11 +92,19 @@ func TestOneConnectionTooManyIsTold(t *testing.T) {
 
 func TestSocketFileOfADeadLauncherIsReplaced(t *testing.T) {
 	socket := commanded(t, config{})
-	if err := newLauncher(config{socket: socket}).serve(); err != nil {
+	if err := newLauncher(config{socket: socket}).serve(); !errors.Is(err, errTaken) {
+		t.Errorf("the socket of a live launcher: %v", err)
+	}
+	dead, err := listenUnix(socket+".dead", 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	says(t, socket, `{"command":"status"}`)
-	err := newLauncher(config{socket: filepath.Join(t.TempDir(), strings.Repeat("x", 200))}).serve()
+	_ = dead.Close()
+	if err := newLauncher(config{socket: socket + ".dead"}).serve(); err != nil {
+		t.Fatal(err)
+	}
+	says(t, socket+".dead", `{"command":"status"}`)
+	err = newLauncher(config{socket: filepath.Join(t.TempDir(), strings.Repeat("x", 200))}).serve()
 	if err == nil || !strings.Contains(err.Error(), "longer than 107 bytes") {
 		t.Errorf("a path too long: %v", err)
 	}

@@ -19,11 +19,13 @@ func (l *Launcher) committed() (spec runSpec, superseded string) {
 		return own, ""
 	}
 	record, err := readCurrent(l.config.store)
-	if err != nil {
-		return own, err.Error()
-	}
-	if record == nil {
+	if err != nil || record == nil {
 		go l.learnBase("")
+	}
+	switch {
+	case err != nil:
+		return own, err.Error()
+	case record == nil:
 		return own, ""
 	}
 	l.learnBase(record.Program.Replaces)

@@ -30,9 +30,9 @@ type supervisor struct {
 
 func mainSupervise(args []string) int {
 	s := supervisor{delay: superviseFirst}
-	flags := newFlags("supervise", "[--memory-limit BYTES] -- COMMAND [ARG...]")
-	flags.Int64Var(&s.limit, "memory-limit", 0, "resident `bytes` above which the command is ended and started again")
-	if err := flags.Parse(args); err != nil {
+	flags := newFlags("supervise")
+	flags.Int64Var(&s.limit, "memory-limit", 0, "`BYTES`: resident memory above which the command is ended and started again")
+	if err := parse(flags, args); err != nil {
 		return usageError(err)
 	}
 	if s.argv = flags.Args(); len(s.argv) == 0 {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,39 +38,34 @@ func (p pairs) Set(text string) error {
 func parseUpgrade(args []string, getenv func(string) string) (upgradeOptions, error) {
 	o := upgradeOptions{command: Command{Command: "start", Env: map[string]string{}}}
 	var exec, replace, sum string
-	flags := newFlags("upgrade", "[--exec FILE | --replace WORD=FILE] [OPTIONS]")
-	flags.StringVar(&o.socket, "socket", getenv(socketVariable), "Unix `path` of the launcher ("+socketVariable+")")
-	flags.StringVar(&exec, "exec", "", "`file` to run in place of the command's program")
+	flags := newFlags("upgrade")
+	socketFlag(flags, &o.socket, getenv)
+	flags.StringVar(&exec, "exec", "", "`FILE`: what to run in place of the command's program")
 	flags.StringVar(&replace, "replace", "", "`WORD=FILE`: put the file in the place of this word of the command")
-	flags.StringVar(&sum, "sha256", "", "what the file's digest must be; without it, what it is now")
-	flags.Var(pairs(o.command.Env), "env", "`NAME=VALUE` for the new process; may be given several times")
-	flags.Func("probe", "`URL` that the new process must answer with 200 to 399 before it gets a user", func(text string) error {
+	flags.StringVar(&sum, "sha256", "", "`HEX`: the digest that the file must have; without it, what it has now")
+	flags.Var(pairs(o.command.Env), "env", "`NAME=VALUE`: for the new process; may be given several times")
+	flags.Func("probe", "`URL`: what the new process must answer with 200 to 399 before it gets a user", func(text string) error {
 		u, err := parseProbe(text)
 		o.probe = &u
 		return err
 	})
 	flags.BoolVar(&o.hold, "hold", false, "stop before the flip: weight, promote and rollback go on")
-	flags.StringVar(&o.command.Handoff.StopSignal, "stop-signal", "", "as for run; its value there is the default")
+	flags.StringVar(&o.command.Handoff.StopSignal, "stop-signal", "", "`SIGNAL`: as for run, whose value is the default")
 	for name, field := range map[string]**float64{
 		"ready-timeout": &o.command.Handoff.ReadyTimeoutSeconds, "drain": &o.command.Handoff.DrainSeconds,
 		"lame-duck": &o.command.Handoff.LameDuckSeconds, "rollback-window": &o.command.Handoff.RollbackWindowSeconds,
 	} {
-		flags.Func(name, "`duration`; as for run, whose value is the default", func(text string) error {
-			d, err := time.ParseDuration(text)
-			seconds := d.Seconds()
-			*field = &seconds
-			return err
-		})
+		flags.Var(&duration{set: func(d time.Duration) { seconds := d.Seconds(); *field = &seconds }}, name, "`TIME`: as for run, whose value is the default")
 	}
-	if err := flags.Parse(args); err != nil {
+	words, err := parseMixed(flags, args)
+	switch {
+	case err != nil:
 		return o, err
-	}
-	if flags.NArg() == 1 && exec == "" && replace == "" {
-		exec = flags.Arg(0)
-	} else if flags.NArg() > 0 {
-		return o, fmt.Errorf("cannot upgrade: %q is too much; --exec FILE names the new program", flags.Args())
-	}
-	if exec != "" && replace != "" {
+	case len(words) == 1 && exec == "" && replace == "":
+		exec = words[0]
+	case len(words) > 0:
+		return o, fmt.Errorf("cannot upgrade: %q is too much; --exec FILE names the new program", words)
+	case exec != "" && replace != "":
 		return o, errors.New("cannot upgrade: --exec and --replace exclude each other")
 	}
 	return o, o.program(exec, replace, sum)
@@ -83,8 +80,14 @@ func (o *upgradeOptions) program(exec, replace, sum string) error {
 			return fmt.Errorf("cannot upgrade: --replace %q is not WORD=FILE", replace)
 		}
 	}
+	if name == "" && sum != "" {
+		return errors.New("cannot upgrade: --sha256 needs the file that has it; --exec FILE or --replace WORD=FILE")
+	}
 	if name == "" {
 		return nil
+	}
+	if raw, err := hex.DecodeString(sum); err != nil || sum != "" && len(raw) != sha256.Size {
+		return fmt.Errorf("cannot upgrade: --sha256 %q is not %d hexadecimal digits", sum, 2*sha256.Size)
 	}
 	absolute, err := filepath.Abs(name)
 	if err != nil {
@@ -144,32 +147,39 @@ func mainUpgrade(args []string) int {
 	case s.Upgrade.State == UpgradeRolledBack:
 		return fail(fmt.Errorf("%s: %s; the old version serves", s.Upgrade.Reason, s.Upgrade.Message))
 	}
-	fmt.Printf("%s: process generation %d listened after %.1f ms; flip %.3f ms\n", s.Upgrade.State, s.Upgrade.Generation, s.Upgrade.ListenMS, s.Upgrade.FlipMS)
+	fmt.Printf("%s: process generation %d listened after %.1f ms; ", s.Upgrade.State, s.Upgrade.Generation, s.Upgrade.ListenMS)
+	if o.hold {
+		fmt.Println("weight, promote and rollback go on")
+	} else {
+		fmt.Printf("flip %.3f ms\n", s.Upgrade.FlipMS)
+	}
 	return 0
 }
 
 // mainCommand carries out status, weight, promote and rollback.
 func mainCommand(verb string, args []string) int {
-	flags := newFlags(verb, "[OPTIONS]")
-	socket := flags.String("socket", os.Getenv(socketVariable), "Unix `path` of the launcher ("+socketVariable+")")
+	flags := newFlags(verb)
+	var socket string
+	socketFlag(flags, &socket, os.Getenv)
 	asJSON := verb == "status"
 	if asJSON {
 		flags.BoolVar(&asJSON, "json", false, "print the status as JSON")
 	}
-	if err := flags.Parse(args); err != nil {
+	words, err := parseMixed(flags, args)
+	if err != nil {
 		return usageError(err)
 	}
 	command := Command{Command: verb}
 	if verb == "weight" {
-		n, err := strconv.Atoi(flags.Arg(0))
-		if err != nil || flags.NArg() != 1 {
-			return usageError(errors.New("cannot set the weight: weight N, with N from 0 to 100"))
+		n, err := strconv.Atoi(strings.Join(words, " "))
+		if err != nil || n < 0 || n > 100 {
+			return usageError(errors.New("cannot set the weight: weight N is right, with N from 0 to 100"))
 		}
 		command.Weight = &n
-	} else if flags.NArg() > 0 {
-		return usageError(fmt.Errorf("cannot %s: %q is too much", verb, flags.Args()))
+	} else if len(words) > 0 {
+		return usageError(fmt.Errorf("cannot carry out %s: %q is too much", verb, words))
 	}
-	c, err := dial(*socket)
+	c, err := dial(socket)
 	if err != nil {
 		return fail(err)
 	}
@@ -205,7 +215,7 @@ func show(s *LauncherStatus, asJSON bool) int {
 		}
 	}
 	if u := s.Upgrade; u != nil {
-		fmt.Printf("  upgrade %s: %s %s %s\n", u.ID, u.State, u.Reason, u.Message)
+		fmt.Println(strings.TrimRight(fmt.Sprintf("  upgrade %s: %s %s %s", u.ID, u.State, u.Reason, u.Message), " "))
 	}
 	return 0
 }

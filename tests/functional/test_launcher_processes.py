@@ -85,7 +85,8 @@ def test_signals_reach_the_app_and_its_status_is_the_launchers(tmp_path: Path) -
 def test_exit_status_is_the_apps_where_it_shall_exit_with_it(
     command: list[str], code: int, tmp_path: Path
 ) -> None:
-    run = [str(launcher_binary()), "run", "--on-exit", "exit", "--", *command]
+    options = ["--socket", str(tmp_path / "socket"), "--on-exit", "exit"]
+    run = [str(launcher_binary()), "run", *options, "--", *command]
     answer = subprocess.run(run, capture_output=True, text=True, timeout=20, check=False)
     assert answer.returncode == code, answer.stderr
 
@@ -196,9 +197,9 @@ def test_app_that_may_not_be_looked_into_runs_untouched(tmp_path: Path) -> None:
     try:
         binary = shutil.copy(launcher_binary(), folder / "launcher")
         script = shutil.copy(odd_server("undumpable", port)[1], folder / "server.py")
-        folder.chmod(0o755)
+        os.chown(folder, nobody if os.geteuid() == 0 else -1, -1)
         command = ["/usr/bin/python3", str(script), "undumpable", str(port)]
-        run = [str(binary), "run", "--mode", "auto", "--", *command]
+        run = [str(binary), "run", "--socket", str(folder / "socket"), "--", *command]
         user: dict[str, Any] = {"user": nobody, "group": nobody} if os.geteuid() == 0 else {}
         with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, **user) as process:
             try:

@@ -100,9 +100,9 @@ def epoll(port: int, _: Path) -> None:
     listener.bind((HOST, port))
     listener.listen(128)
     while True:
-        for _, event in poll.poll():
-            if event & select.EPOLLIN:
-                connection, _ = listener.accept()
+        for event in poll.poll():
+            if event[1] & select.EPOLLIN:
+                connection = listener.accept()[0]
                 connection.setblocking(True)
                 threading.Thread(target=answer, args=(connection,)).start()
 
@@ -132,7 +132,7 @@ def options(port: int, file: Path) -> None:
         listener.setsockopt(level, name, value)
     listener.listen(128)
     found: dict[str, object] = {
-        key: listener.getsockopt(level, name) for key, (level, name, _) in (OPTIONS | LATER).items()
+        key: listener.getsockopt(o[0], o[1]) for key, o in (OPTIONS | LATER).items()
     }
     found["inheritable"] = listener.get_inheritable()
     found["blocking"] = os.get_blocking(listener.fileno())
