@@ -116,6 +116,7 @@ class Pod:
     command: list[str]
     operator_name: str = "hotupgrade-operator"
     seam: "Seam | None" = None
+    env: dict[str, str] = field(default_factory=dict)  # added to the agent's
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> "Pod":
@@ -150,6 +151,7 @@ class Pod:
             "HOTUPGRADE_METRICS_PORT": str(self.metrics_port),
             "HOTUPGRADE_TOKEN_FILE": str(self.directory / "token"),
             "HOTUPGRADE_CA_BUNDLE": pem[pem.index("-----BEGIN CERTIFICATE") :],
+            **self.env,
         }
         command = [str(launcher_binary()), "supervise", "--"]
         command += [sys.executable, "-m", "hotupgrade_agent.main", "serve"]
