@@ -5,6 +5,8 @@
 - volume SOCKET_VOLUME (emptyDir) at SOCKET_DIR: app and agent only; this mount is the boundary
 - volume TOKEN_VOLUME (projected ServiceAccount token, audience hotupgrade.io/agent) at TOKEN_DIR:
   agent only
+- volume NO_TOKEN_VOLUME (an empty emptyDir) at API_TOKEN_DIR: boot and agent only, which would get
+  the pod's token for the API server there
 - volume SECRET_VOLUME (spec.artifact.secretRef, optional) at SECRET_DIR: boot and agent only
 - init container BOOT_CONTAINER, `hotupgrade-agent boot`: copies the launcher, stages what a new pod
   runs; then the native sidecar AGENT_CONTAINER, `hotupgrade-launcher supervise -- hotupgrade-agent
@@ -18,6 +20,7 @@ AGENT_CONTAINER = "hotupgrade-agent"
 STORE_VOLUME = "hotupgrade-store"
 SOCKET_VOLUME = "hotupgrade-socket"
 TOKEN_VOLUME = "hotupgrade-token"  # noqa: S105  (a volume's name)
+NO_TOKEN_VOLUME = "hotupgrade-no-token"  # noqa: S105  (a volume's name)
 SECRET_VOLUME = "hotupgrade-secret"  # noqa: S105  (a volume's name)
 
 STORE_PATH = "/hotupgrade/store"
@@ -25,6 +28,8 @@ SOCKET_DIR = "/hotupgrade/run"
 SOCKET_PATH = SOCKET_DIR + "/launcher.sock"
 TOKEN_DIR = "/hotupgrade/token"  # noqa: S105  (a path)
 TOKEN_PATH = TOKEN_DIR + "/token"
+# Where Kubernetes mounts the pod's token into every container that mounts nothing there.
+API_TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path)
 SECRET_DIR = "/hotupgrade/secret"  # noqa: S105  (a path)
 
 AGENT_PORT = 9440  # default: HTTPS for the operator

@@ -207,6 +207,7 @@ def _volumes(what: Injection) -> list[Object]:
             "emptyDir": {"sizeLimit": str(what.store_limit_bytes)},
         },
         {"name": layout.SOCKET_VOLUME, "emptyDir": {}},
+        {"name": layout.NO_TOKEN_VOLUME, "emptyDir": {}},
         {
             "name": layout.TOKEN_VOLUME,
             "projected": {"sources": [{"serviceAccountToken": token}]},
@@ -238,7 +239,11 @@ def _ours(what: Injection, name: str, guaranteed: bool) -> Object:
             {"name": layout.ENV_CA_BUNDLE, "value": what.ca_bundle},
             {"name": layout.ENV_BOOT, "value": msgspec.json.encode(what.boot).decode()},
         ],
-        "volumeMounts": [{"name": layout.STORE_VOLUME, "mountPath": layout.STORE_PATH}],
+        "volumeMounts": [
+            {"name": layout.STORE_VOLUME, "mountPath": layout.STORE_PATH},
+            # What is of the app's identity is not for us.
+            {"name": layout.NO_TOKEN_VOLUME, "mountPath": layout.API_TOKEN_DIR, "readOnly": True},
+        ],
     }
 
 

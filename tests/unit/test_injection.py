@@ -52,6 +52,15 @@ def test_app_can_read_the_store_but_not_write_it_and_has_no_token() -> None:
     assert layout.TOKEN_VOLUME not in mounts
 
 
+def test_containers_of_ours_get_no_token_for_the_api_server() -> None:
+    spec = inject(pod(), what())["spec"]
+    assert by_name(spec["volumes"], layout.NO_TOKEN_VOLUME)["emptyDir"] == {}
+    for container in spec["initContainers"]:
+        mount = by_name(container["volumeMounts"], layout.NO_TOKEN_VOLUME)
+        assert mount["mountPath"] == layout.API_TOKEN_DIR
+    assert layout.NO_TOKEN_VOLUME not in {m["name"] for m in spec["containers"][0]["volumeMounts"]}
+
+
 def test_containers_of_ours_are_restricted_and_the_agent_is_a_native_sidecar() -> None:
     init = inject(pod(), what())["spec"]["initContainers"]
     assert [c["name"] for c in init] == [layout.BOOT_CONTAINER, layout.AGENT_CONTAINER]
