@@ -28,7 +28,7 @@ test: $(VENV)/stamp  ## everything that needs no cluster
 	set -e; for module in $(GO_MODULES); do (cd $$module && go test -race ./...); done
 
 e2e: $(VENV)/stamp  ## everything on a real Kubernetes, which it builds once; needs root on Linux
-	$(BIN)/python -m tests.cluster run -- $(BIN)/python -m pytest tests/e2e --verbose --durations=0 $(ARGS)
+	$(BIN)/python -m tests.cluster run -- $(BIN)/python -m pytest tests/e2e --capture=no --tb=short --no-summary $(ARGS)
 
 cluster: $(VENV)/stamp  ## a shell in that Kubernetes, with KUBECONFIG
 	$(BIN)/python -m tests.cluster shell

@@ -1,5 +1,6 @@
 """One operator for the session, installed by helm; a namespace for each test."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from tests.e2e.namespace import OPERATOR_NAMESPACE, Namespace
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 DEPLOYMENT = "deployment/hotupgrade-operator"
+NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -53,10 +55,20 @@ def artifacts(cluster: Cluster) -> Artifacts:
 def namespace(
     cluster: Cluster, operator: Namespace, request: pytest.FixtureRequest
 ) -> Iterator[Namespace]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50].strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())
+    # A namespace goes slowly: the next test, of the same beginning, cannot wait for its name.
+    name = f"{words.removeprefix('test-')[:40].strip('-')}-{next(NUMBERS)}"
     cluster.apply(_namespace(name))
     yield Namespace(cluster, name)
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Each scenario and its time as it ends: a failure is read while the others run."""
+    if report.when == "call" or report.failed:
+        print(f"\n{report.nodeid}: {report.outcome} in {report.duration:.1f} s")
+        if report.failed:
+            print(report.longreprtext)
 
 
 @pytest.hookimpl(trylast=True)
