@@ -1,7 +1,8 @@
 // Command server is an ordinary net/http server, with nothing of hotupgrade in it.
 //
 // BEHAVIOUR chooses how it misbehaves: exit (at once), silent (never listens), down (/health never
-// says UP), sick (/ready answers 503), crash (a second after it began to listen), hog (eats memory without end).
+// says UP), sick (/ready answers 503), crash (a second after it began to listen, between two
+// requests), hog (eats memory without end).
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -28,8 +30,6 @@ func main() {
 		os.Exit(3)
 	case "silent":
 		time.Sleep(time.Hour)
-	case "crash":
-		time.AfterFunc(time.Second, crash)
 	case "hog":
 		go hog()
 	}
@@ -52,6 +52,11 @@ func serve(addresses []string) {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			log.Fatal(err)
+		}
+		if behaviour == "crash" {
+			q := &quiet{Listener: listener, inFlight: &sync.WaitGroup{}, stopped: make(chan struct{})}
+			listener = q
+			time.AfterFunc(time.Second, func() { q.stop(); crash() })
 		}
 		go func() {
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
