@@ -45,7 +45,6 @@ class FailureReason(StrEnum):
     OUT_OF_MEMORY = "OutOfMemory"
     VERIFICATION_FAILED = "VerificationFailed"
     NOT_HOT_CAPABLE = "NotHotCapable"
-    LAUNCHER_UNREACHABLE = "LauncherUnreachable"
     SUPERSEDED = "Superseded"
     UNSUPPORTED = "Unsupported"
     REQUESTED = "Requested"

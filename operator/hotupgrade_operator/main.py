@@ -115,6 +115,8 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It says of each event that a handler of ours was called: a line a second where much happens.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
     try:
         asyncio.run(run(Settings.from_environment()))
     except (SettingsError, CannotStart, LeaseLost) as error:
