@@ -53,6 +53,12 @@ RULES: Rules = {
             "message": "signature names a key of secretRef, which is missing",
         },
     ],
+    "EgressRule": [
+        {
+            "rule": "has(self.cidr) != (has(self.namespaceLabels) || has(self.podLabels))",
+            "message": "either cidr, or namespaceLabels and podLabels, are needed",
+        }
+    ],
     "Step": [_one_of("setPods", "setWeight", "pause", "analysis")],
     "TrafficRouting": [_one_of("istio", "gatewayAPI")],
     "Health": [
@@ -96,7 +102,7 @@ def structural(schema: Schema, definitions: dict[str, Schema], rules: Rules) -> 
         key: value
         for key, value in schema.items()
         if key in ("type", "enum", "pattern", "minLength", "maxLength", "maxItems", "maxProperties")
-        or key in ("minimum", "maximum", "description")
+        or key in ("minItems", "minimum", "maximum", "description")
     }
     if "enum" in node:
         node["type"] = "string"

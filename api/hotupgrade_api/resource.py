@@ -208,19 +208,29 @@ class AnalysisProvider(Wire, frozen=True, kw_only=True):
 
 
 class Metric(Wire, frozen=True, kw_only=True):
+    """`success` and `failure` are CEL expressions over `result` (and, with compareWith, `stable`).
+
+    `query` may hold $(namespace), $(pods) (a regular expression) and $(revision). Without
+    `failure` what is no success is a failure; with it, what is neither is inconclusive.
+    """
+
     name: NonEmpty
     query: NonEmpty
     success: NonEmpty
+    failure: str = ""
     interval_seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
     count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     failure_limit: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     consecutive_error_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
-    compare_with: str = ""
+    compare_with: Annotated[str, msgspec.Meta(pattern="^(stable)?$")] = ""
 
 
 class Analysis(Wire, frozen=True, kw_only=True):
+    """Every metric is measured during the whole upgrade and its rollback window; a step names
+    those that must become Successful before it ends."""
+
     provider: AnalysisProvider
-    metrics: list[Metric]
+    metrics: Annotated[list[Metric], msgspec.Meta(min_length=1, max_length=20)]
 
 
 class VirtualServiceRef(Wire, frozen=True, kw_only=True):
@@ -258,8 +268,25 @@ class NetworkPolicyMode(StrEnum):
     IGNORE = "Ignore"
 
 
+class EgressPort(Wire, frozen=True, kw_only=True):
+    port: Port
+    protocol: Annotated[str, msgspec.Meta(pattern="^(TCP|UDP)$")] = "TCP"
+
+
+class EgressRule(Wire, frozen=True, kw_only=True):
+    """Where the artifact comes from: a CIDR, or pods by their labels and their namespaces'."""
+
+    cidr: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    namespace_labels: dict[str, str] = {}
+    pod_labels: dict[str, str] = {}
+    ports: Annotated[list[EgressPort], msgspec.Meta(min_length=1, max_length=16)]
+
+
 class NetworkPolicy(Wire, frozen=True, kw_only=True):
+    """Verify says what is shut; Manage opens what is needed, egress while fetching only."""
+
     mode: NetworkPolicyMode = NetworkPolicyMode.VERIFY
+    egress: Annotated[list[EgressRule], msgspec.Meta(max_length=16)] = []
 
 
 class AutoscalingMode(StrEnum):

@@ -41,6 +41,29 @@ class Weights(Wire, frozen=True, kw_only=True):
     update: int = 0
 
 
+class MetricPhase(StrEnum):
+    RUNNING = "Running"
+    SUCCESSFUL = "Successful"  # `count` measurements were good
+    FAILED = "Failed"  # more than `failureLimit` were bad
+    INCONCLUSIVE = "Inconclusive"  # neither good nor bad, or no samples: waits for a person
+    ERROR = "Error"  # `consecutiveErrorLimit` queries in a row had no answer
+
+
+class MetricStatus(Wire, frozen=True, kw_only=True):
+    """One metric of spec.analysis, measured since startedAt."""
+
+    name: str
+    phase: MetricPhase = MetricPhase.RUNNING
+    started_at: str = ""  # RFC 3339
+    measured_at: str = ""
+    successful: int = 0
+    failed: int = 0
+    inconclusive: int = 0
+    consecutive_errors: int = 0
+    value: str = ""  # the last one, shortened
+    message: str = ""  # why it is not Successful
+
+
 class HistoryEntry(Wire, frozen=True, kw_only=True):
     """A revision that was tried. artifact and base let new pods and `undo` come back to it."""
 
@@ -72,5 +95,10 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     rejected_generation: int = 0  # of the spec that it failed for
     handled_request: str = ""  # the last token of the request annotation that was acted on
     upgrade_started_at: str = ""
+    step_started_at: str = ""
+    progressed_at: str = ""  # when something last moved; progressDeadlineSeconds counts from here
+    window_started_at: str = ""  # when every pod served the new revision; the rollback window
+    paused: bool = False  # asked for by the request annotation
+    analysis: list[MetricStatus] = []
     history: list[HistoryEntry] = []
     conditions: list[Condition] = []

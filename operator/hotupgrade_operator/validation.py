@@ -46,6 +46,7 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
         ),
         ("spec.analysis", spec.analysis is not None),
         ("spec.trafficRouting", spec.traffic_routing is not None),
+        ("spec.networkPolicy.egress", bool(spec.network_policy.egress)),
         ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]
