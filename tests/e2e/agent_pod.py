@@ -4,21 +4,25 @@ import copy
 from typing import Any
 
 from hotupgrade_api.pod_layout import AGENT_CONTAINER, BOOT_CONTAINER
+from hotupgrade_api.resource import LABEL_NAME
 from tests.e2e.cluster import Object
-
-COPIED = ("labels", "annotations")
 
 
 def copy_of(raw: Object, name: str) -> Object:
-    """The same pod under another name, owned by nobody."""
-    meta = {key: raw["metadata"][key] for key in COPIED if key in raw["metadata"]}
+    """The same pod under another name. Its only label is ours: a ReplicaSet would adopt it, and
+    delete it as one too many."""
+    meta = raw["metadata"]
     spec = copy.deepcopy(raw["spec"])
     for assigned in ("nodeName", "serviceAccount"):
         spec.pop(assigned, None)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {**meta, "name": name},
+        "metadata": {
+            "name": name,
+            "labels": {LABEL_NAME: meta["labels"][LABEL_NAME]},
+            "annotations": meta["annotations"],
+        },
         "spec": spec,
     }
 

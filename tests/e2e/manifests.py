@@ -84,6 +84,7 @@ class Options:
     resources: Object = field(default_factory=lambda: {"requests": {"memory": "32Mi"}})
     max_concurrent: int | str = 1
     handoff: Object = field(default_factory=dict)
+    health: Object = field(default_factory=dict)
 
 
 def nginx_config() -> Object:
@@ -133,7 +134,7 @@ def hot_upgrade(name: str, server: Server, options: Options, artifact: Object | 
     spec: Object = {
         "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "handoff": handoff,
-        "health": server.health,
+        "health": {**server.health, **options.health},
         "strategy": {"maxConcurrent": options.max_concurrent},
     }
     if artifact is not None:

@@ -19,7 +19,7 @@ WRONG_DIGEST = "0" * 64
         ("exit", "ProcessExited"),
         ("silent", "NotReady"),
         ("down", "ProbeFailed"),
-        ("crash", "ProcessExited"),
+        ("crash", "ProcessExited"),  # within the rollback window
     ],
 )
 def test_bad_artifact_leaves_the_old_version_serving_and_names_the_reason(
