@@ -16,7 +16,7 @@ import (
 const (
 	procsVariable    = "GOMAXPROCS"
 	appProcsVariable = "HOTUPGRADE_APP_" + procsVariable // "=VALUE", or "" where the app has none
-	gcPercent        = 10                                // a collection at 0.4 MiB instead of at 4
+	gcPercent        = 25                                // a collection at 1 MiB instead of at 4
 	restAfter        = 500 * time.Millisecond            // after the last change
 )
 
@@ -51,13 +51,23 @@ func rest() {
 	if err != nil {
 		return
 	}
+	for _, m := range fileMappings(maps, self) {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED)
+	}
+}
+
+type mapping struct{ from, to uintptr }
+
+// fileMappings are those of the file that cannot be written: they hold nothing but the file;
+// proc_pid_maps(5). Pure, and done before the first page goes: it would bring pages back.
+func fileMappings(maps []byte, file string) (found []mapping) {
 	for line := range bytes.Lines(maps) {
-		var from, to uintptr
+		var m mapping
 		var flags string
-		// proc_pid_maps(5): a private mapping that cannot be written holds nothing but the file.
-		if n, _ := fmt.Sscanf(string(line), "%x-%x %s", &from, &to, &flags); n == 3 &&
-			!strings.Contains(flags, "w") && bytes.HasSuffix(line, []byte(" "+self+"\n")) {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
+		if n, _ := fmt.Sscanf(string(line), "%x-%x %s", &m.from, &m.to, &flags); n == 3 &&
+			!strings.Contains(flags, "w") && bytes.HasSuffix(line, []byte(" "+file+"\n")) {
+			found = append(found, m)
 		}
 	}
+	return found
 }
