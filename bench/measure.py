@@ -1,5 +1,6 @@
 """The measurements: each returns figures of one run on this machine."""
 
+import hashlib
 import json
 import statistics
 import subprocess
@@ -8,12 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.processes import Binaries, Launcher, free_port, rss_bytes, run_load, started
+from bench.processes import (
+    Binaries,
+    Launcher,
+    Resident,
+    free_port,
+    resident,
+    run_load,
+    started,
+    wait_until_listening,
+)
 
-ROUNDS = 4
-ROUND_SECONDS = 4.0
-UPGRADES = 20
+ROUNDS = 8
+ROUND_SECONDS = 3.0
+UPGRADES = 40
+UPGRADE_EVERY_SECONDS = 0.25
 CONCURRENCY = "8"
+SETTLE_SECONDS = 5.0  # a drain at most, and what the launcher gives back after a change
 
 
 @dataclass(frozen=True)
@@ -35,11 +47,12 @@ class Upgrades:
 
     steady: dict[str, Any]
     during: dict[str, Any]
-    command_to_flip: list[float]
     own_start: list[float]
+    to_flip: list[float]
     flip: list[float]
     rollback: list[float]
-    launcher_rss: int
+    resident_steady: Resident
+    resident_after: Resident
 
 
 def _under_launcher(binaries: Binaries, sock: Path, port: int) -> list[str]:
@@ -49,61 +62,79 @@ def _under_launcher(binaries: Binaries, sock: Path, port: int) -> list[str]:
 
 
 def throughput(binaries: Binaries, directory: Path) -> Throughput:
-    """A B A B: the server alone, then under the launcher, on the same port."""
+    """A B B A: the server alone and under the launcher, on the same port; drift cancels out."""
     plain: list[float] = []
     launcher: list[float] = []
     for number in range(ROUNDS):
         port = free_port()
         bare = [str(binaries.server["v1"]), f"127.0.0.1:{port}"]
         under = _under_launcher(binaries, directory / f"throughput-{number}.sock", port)
-        for command, rates in ((bare, plain), (under, launcher)):
+        turns = [(bare, plain), (under, launcher)]
+        for command, rates in turns if number % 2 == 0 else reversed(turns):
             with started(command, port):
                 report = run_load(binaries.load, port, ROUND_SECONDS, "-concurrency", CONCURRENCY)
                 rates.append(report["per_s"])
     return Throughput(plain, launcher)
 
 
-def own_start(binaries: Binaries) -> float:
-    """Milliseconds from exec to the first accepted connection, without us."""
+def own_start(binaries: Binaries, version: str) -> float:
+    """Milliseconds from a server's exec to its first accepted connection, without us."""
     port = free_port()
+    command = [str(binaries.server[version]), f"127.0.0.1:{port}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        begin = time.monotonic()  # Popen returns when the exec succeeded
+        try:
+            wait_until_listening(port, poll_seconds=0.0005)
+            return (time.monotonic() - begin) * 1000
+        finally:
+            process.terminate()
+
+
+def _flip_to(launcher: Launcher, program: Path, number: int) -> float:
+    """Milliseconds from the command to start to the answer that all new connections are its."""
+    upgrade = f"bench-{number}"
+    sha256 = hashlib.sha256(program.read_bytes()).hexdigest()
     begin = time.monotonic()
-    with started([str(binaries.server["v2"]), f"127.0.0.1:{port}"], port):
-        return (time.monotonic() - begin) * 1000
-
-
-def _one_upgrade(launcher: Launcher, binaries: Binaries, number: int) -> dict[str, Any]:
-    version = "v2" if number % 2 == 0 else "v1"
-    answer = launcher.call("upgrade", "--exec", str(binaries.server[version]))
-    if answer.returncode != 0:
-        raise RuntimeError(f"cannot measure upgrade {number}: {answer.stderr.strip()}")
-    upgrade: dict[str, Any] = launcher.status()["upgrade"]
-    return upgrade
+    what = {"file": str(program), "sha256": sha256}
+    status = launcher.call(command="start", upgrade=upgrade, revision=sha256[:16], program=what)
+    while status["upgrade"]["state"] == "starting":
+        status = launcher.call(command="wait", after=status["sequence"])
+    launcher.call(command="weight", upgrade=upgrade, weight=100)
+    return (time.monotonic() - begin) * 1000
 
 
 def upgrades(binaries: Binaries, directory: Path) -> Upgrades:
     """Steady load first, then the same load while UPGRADES upgrades and rollbacks happen."""
     port, sock = free_port(), directory / "upgrades.sock"
-    launcher = Launcher(binaries.launcher, sock)
     rate = ("-rate", "1000", "-concurrency", CONCURRENCY)
-    to_flip, flips, rollbacks = [], [], []
+    starts, to_flip, flips, rollbacks = [], [], [], []
     with started(_under_launcher(binaries, sock, port), port) as process:
+        launcher = Launcher(sock)
         steady = run_load(binaries.load, port, 10, *rate)
-        rss = rss_bytes(process.pid)
+        resident_steady = resident(process.pid)
         with subprocess.Popen(
             [str(binaries.load), "-url", f"http://127.0.0.1:{port}/", "-duration", "60s", *rate],
             stdout=subprocess.PIPE,
         ) as load:
+            due = time.monotonic()
             for number in range(UPGRADES):
-                status = _one_upgrade(launcher, binaries, number)
-                to_flip.append(status["listenMs"] + status["flipMs"])
+                due += UPGRADE_EVERY_SECONDS
+                time.sleep(max(0.0, due - time.monotonic()))
+                version = "v2" if number % 2 == 0 else "v1"
+                starts.append(own_start(binaries, version))
+                to_flip.append(_flip_to(launcher, binaries.server[version], number))
+                # Every second one is taken back, the others stay.
+                end = "promote" if number % 2 == 0 else "rollback"
+                status = launcher.call(command=end, upgrade=f"bench-{number}")["upgrade"]
                 flips.append(status["flipMs"])
-                if number % 2 == 1:  # every second one is taken back, the others stay
-                    launcher.call("rollback")
-                    rollbacks.append(launcher.status()["upgrade"]["rollbackMs"])
-                else:
-                    launcher.call("promote")
+                if end == "rollback":
+                    rollbacks.append(status["rollbackMs"])
             load.terminate()
             output, _ = load.communicate(timeout=30)
+        launcher.close()
+        time.sleep(SETTLE_SECONDS)
+        resident_after = resident(process.pid)
     during: dict[str, Any] = json.loads(output)
-    starts = [own_start(binaries) for _ in range(UPGRADES)]
-    return Upgrades(steady, during, to_flip, starts, flips, rollbacks, rss)
+    return Upgrades(
+        steady, during, starts, to_flip, flips, rollbacks, resident_steady, resident_after
+    )

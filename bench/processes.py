@@ -53,14 +53,14 @@ def free_port() -> int:
         return port
 
 
-def wait_until_listening(port: int) -> None:
+def wait_until_listening(port: int, poll_seconds: float = 0.01) -> None:
     """Raises TimeoutError when nothing accepts on the loopback port within START_SECONDS."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.01)
+        time.sleep(poll_seconds)
     raise TimeoutError(f"cannot reach the server on port {port}: it did not listen in time")
 
 
@@ -92,30 +92,40 @@ def run_load(load: Path, port: int, seconds: float, *extra: str) -> dict[str, An
     return report
 
 
-@dataclass(frozen=True)
 class Launcher:
-    """The command line of one running launcher."""
+    """The command socket of one running launcher; as the agent talks to it."""
 
-    binary: Path
-    socket: Path
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("r")
 
-    def call(self, verb: str, *args: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(self.binary), verb, "--socket", str(self.socket), *args],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def call(self, **command: Any) -> dict[str, Any]:
+        """The launcher's status after the command. Raises RuntimeError when it refuses."""
+        self._socket.sendall(json.dumps(command).encode() + b"\n")
+        answer = json.loads(self._lines.readline())
+        if "error" in answer:
+            raise RuntimeError(f"cannot measure: {answer['error']['message']}")
+        status: dict[str, Any] = answer["status"]
+        return status
 
-    def status(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self.call("status", "--json").stdout)
-        return answer
+    def close(self) -> None:
+        self._lines.close()
+        self._socket.close()
 
 
-def rss_bytes(pid: int) -> int:
-    """VmRSS of one process; proc_pid_status(5)."""
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of one process; proc_pid_status(5). own: what no file backs."""
+
+    all: int
+    own: int
+
+
+def resident(pid: int) -> Resident:
+    sizes = {}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise ProcessLookupError(f"cannot read VmRSS: process {pid} has none")
+        name, _, value = line.partition(":")
+        if name in ("VmRSS", "RssAnon"):
+            sizes[name] = int(value.split()[0]) * 1024
+    return Resident(sizes["VmRSS"], sizes["RssAnon"])
