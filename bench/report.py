@@ -27,7 +27,8 @@ def machine() -> str:
             break
     pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     memory = pages * page / (1 << 30)
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Linux {platform.release().partition('-')[0]}"
+    kernel = platform.release().partition("-")[0]
+    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Linux {kernel}"
 
 
 def _spread(values: list[float]) -> str:
@@ -81,8 +82,8 @@ Throughput: {ROUNDS} rounds, the server alone and under the launcher in turn (AB
 
 ## New connections, in milliseconds
 
-At a fixed rate of 1,000 a second; {UPGRADES} upgrades, {UPGRADE_EVERY_SECONDS} s apart, every second one
-taken back.
+At a fixed rate of 1,000 a second; {UPGRADES} upgrades, {UPGRADE_EVERY_SECONDS} s apart, every
+second one taken back.
 
 | | p50 | p99 | p99.9 | requests |
 |---|---|---|---|---|
