@@ -3,6 +3,7 @@
     GET  /v1/status                     -> AgentStatus
     GET  /v1/status?after=N&wait=S      -> AgentStatus once its sequence > N, or after S seconds
     PUT  /v1/upgrade       UpgradeCommand   -> 202 AgentStatus; the same id again: 200, no effect
+    PUT  /v1/weight        WeightRequest    -> 200 AgentStatus (of an upgrade that holds)
     POST /v1/promote       TargetedCommand  -> 200 AgentStatus (ends hold or rollback window now)
     POST /v1/rollback      RollbackRequest  -> 200 AgentStatus
     PUT  /v1/trust         TrustUpdate      -> 200 (the operator's rotated CA bundle, PEM)
@@ -20,7 +21,7 @@ from typing import Annotated
 import msgspec
 
 from hotupgrade_api.launcher_messages import Base, LauncherStatus
-from hotupgrade_api.resource import Artifact, Handoff, Health
+from hotupgrade_api.resource import Artifact, Handoff, Health, Percent
 from hotupgrade_api.wire import Wire
 
 AUDIENCE = "hotupgrade.io/agent"
@@ -58,7 +59,7 @@ class PodState(StrEnum):
     STAGED = "staged"
     STARTING = "starting"  # start was sent to the launcher
     PROBING = "probing"  # dark probe
-    HOLDING = "holding"  # probed good; waits for a weight, or promote (hold)
+    HOLDING = "holding"  # probed good; serves by the weight that it is given, until promote
     FLIPPING = "flipping"  # weight 100 was sent
     WATCHING = "watching"  # rollback window: probes the new one, the old one is warm
     COMMITTING = "committing"  # moves current, then promotes
@@ -85,7 +86,8 @@ class TargetedCommand(Wire, frozen=True, kw_only=True):
 class UpgradeCommand(TargetedCommand, frozen=True, kw_only=True):
     """Bring this pod to `revision`. artifact None: back to the image's own file.
 
-    hold: stop after the dark probe at weight 0. expected_base: refuse (Superseded) if it differs.
+    hold: after the dark probe stay at weight 0, and at those that are asked for, until promote; the
+    old process stays warm. expected_base: refuse (Superseded) if it differs.
     """
 
     artifact: Artifact | None = None
@@ -94,6 +96,12 @@ class UpgradeCommand(TargetedCommand, frozen=True, kw_only=True):
     health: Health = Health()
     hold: bool = False
     expected_base: Base | None = None
+
+
+class WeightRequest(TargetedCommand, frozen=True, kw_only=True):
+    """The share of new connections, in percent, that the new process gets while it holds."""
+
+    weight: Percent
 
 
 class RollbackRequest(TargetedCommand, frozen=True, kw_only=True):
@@ -122,6 +130,7 @@ class Progress(Wire, frozen=True, kw_only=True):
     state: PodState
     version: Version = ""
     previous_revision: LabelValue = "image"
+    weight: Percent = 0  # of new connections, while it holds
     reason: FailureReason | None = None
     message: Text = ""
     started_at: float = 0.0  # Unix seconds

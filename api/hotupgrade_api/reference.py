@@ -15,6 +15,7 @@ UNIONS: dict[str, list[type]] = {
         agent_messages.AgentStatus,
         agent_messages.UpgradeCommand,
         agent_messages.TargetedCommand,
+        agent_messages.WeightRequest,
         agent_messages.RollbackRequest,
         agent_messages.TrustUpdate,
         agent_messages.OwnerUpdate,

@@ -5,6 +5,7 @@ Killed anywhere, a new driver reads the journal, asks the launcher, and goes on.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -69,6 +70,10 @@ class Driver:
     async def begin(self, command: UpgradeCommand, serving: str) -> None:
         await self._save(upgrade.begun(command, serving, self._clock()))
 
+    async def weigh(self, weight: int) -> None:
+        if self.journal:
+            await self._save(upgrade.weight_asked(self.journal, weight))
+
     async def promote(self) -> None:
         if self.journal:
             await self._save(upgrade.promote_asked(self.journal))
@@ -128,8 +133,13 @@ class Driver:
                 await self._launcher.wait(status.sequence, 20)
             case Action.PROBE:
                 return await self._prove(journal, status)
+            case Action.STEER:
+                weight = journal.weight
+                command = WeightCommand(upgrade=journal.command.id, weight=weight)
+                await self._launcher.call(command)
+                return upgrade.steered(journal, weight)
             case Action.HOLD:
-                await self._pause(journal.command.health.period_seconds)
+                return await self._hold(journal)
             case Action.FLIP:
                 command = WeightCommand(upgrade=journal.command.id, weight=100)
                 after = await self._launcher.call(command)
@@ -205,21 +215,37 @@ class Driver:
                 return self.journal or journal
             status = await self._launcher.status()
 
+    async def _hold(self, journal: Journal) -> Journal:
+        """Probes on, until a command comes in."""
+        await self._probe_while(journal, lambda: math.inf)
+        return self.journal or journal
+
     async def _watch(self, journal: Journal) -> Journal:
         """The rollback window: probes on, while the old process is warm."""
+        end = journal.flipped_at + journal.command.handoff.rollback_window_seconds
+
+        def left() -> float:
+            now = self._clock()
+            return 0.0 if upgrade.window_over(journal, now) else end - now
+
+        if await self._probe_while(journal, left):
+            return self.journal or journal
+        upgrade.next_action(journal, await self._launcher.status())  # its last chance to object
+        return upgrade.moved(journal, PodState.COMMITTING)
+
+    async def _probe_while(self, journal: Journal, left: Callable[[], float]) -> bool:
+        """Until no seconds are left (False) or a command came in (True). Raises Failed when the new
+        process fails `failureThreshold` times in a row."""
         health, bad = self._health(journal), 0
-        while not upgrade.window_over(journal, self._clock()):
+        while (rest := left()) > 0:
             status = await self._launcher.status()
             result = await self._probe(journal, health, status)
             bad = 0 if result.healthy else bad + 1
             if bad >= health.failure_threshold:
                 raise Failed(FailureReason.PROBE_FAILED, f"the new process {result.why}")
-            rest = journal.flipped_at + journal.command.handoff.rollback_window_seconds
-            pause = min(health.period_seconds, max(0.0, rest - self._clock()))
-            if await self._pause(pause, journal):
-                return self.journal or journal
-        upgrade.next_action(journal, await self._launcher.status())  # its last chance to object
-        return upgrade.moved(journal, PodState.COMMITTING)
+            if await self._pause(min(health.period_seconds, rest), journal):
+                return True
+        return False
 
     async def _commit(self, journal: Journal) -> Journal:
         """`current` first: from the promote on there is no old process to go back to."""

@@ -27,6 +27,7 @@ from hotupgrade_api.agent_messages import (
     TargetedCommand,
     TrustUpdate,
     UpgradeCommand,
+    WeightRequest,
     trust_digest,
 )
 from hotupgrade_api.launcher_messages import LauncherStatus
@@ -75,6 +76,7 @@ class Server:
             [
                 web.get("/v1/status", self._status),
                 web.put("/v1/upgrade", self._upgrade),
+                web.put("/v1/weight", self._weight),
                 web.post("/v1/promote", self._promote),
                 web.post("/v1/rollback", self._rollback),
                 web.put("/v1/trust", self._trust),
@@ -139,6 +141,14 @@ class Server:
         )
         await self._driver.begin(command, serving_revision(launcher))
         return _answer(await self._describe(), HTTPStatus.ACCEPTED)
+
+    async def _weight(self, request: web.Request) -> web.Response:
+        _authorize(request)
+        command = self._targeted(await _body(request, WeightRequest))
+        self._expect(command, set(PodState) - {PodState.HOLDING}, "set the weight")
+        log.info("audit: weight %d for %s", command.weight, command.id)
+        await self._driver.weigh(command.weight)
+        return _answer(await self._describe())
 
     async def _promote(self, request: web.Request) -> web.Response:
         _authorize(request)

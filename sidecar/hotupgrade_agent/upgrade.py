@@ -23,6 +23,7 @@ class Journal(Wire, frozen=True, kw_only=True):
     command: UpgradeCommand
     progress: Progress
     flipped_at: float = 0.0  # Unix seconds
+    weight: int = 0  # asked for, while it holds; progress.weight is what was set
     promote: bool = False  # asked for: ends hold and window
     v: int = 1
 
@@ -34,6 +35,7 @@ class Action(Enum):
     START = "start"
     AWAIT_LISTENING = "await listening"
     PROBE = "probe"
+    STEER = "steer"
     HOLD = "hold"
     FLIP = "flip"
     WATCH = "watch"
@@ -91,6 +93,15 @@ def committed(journal: Journal, now: float) -> Journal:
     return _with(journal, state=PodState.COMMITTED, finished_at=now)
 
 
+def weight_asked(journal: Journal, weight: int) -> Journal:
+    """While it holds: the share of new connections that the new process is to get."""
+    return msgspec.structs.replace(journal, weight=weight)
+
+
+def steered(journal: Journal, weight: int) -> Journal:
+    return _with(journal, weight=weight)
+
+
 def promote_asked(journal: Journal) -> Journal:
     """Ends the hold, and the rollback window."""
     after = msgspec.structs.replace(journal, promote=True)
@@ -116,6 +127,7 @@ def overlaid(done: Journal, asked: Journal) -> Journal:
         return asked
     if asked.progress.state is PodState.ROLLING_BACK and done.progress.state not in FINAL:
         return asked
+    done = weight_asked(done, asked.weight)
     return promote_asked(done) if asked.promote and not done.promote else done
 
 
@@ -133,6 +145,8 @@ def next_action(journal: Journal, launcher: LauncherStatus) -> Action:
         upgrade = launcher.upgrade
         if state is PodState.PROBING and upgrade and upgrade.state is UpgradeState.STARTING:
             return Action.AWAIT_LISTENING
+        if state is PodState.HOLDING and journal.weight != journal.progress.weight:
+            return Action.STEER
     return {
         PodState.FETCHING: Action.FETCH,
         PodState.STAGED: Action.START,

@@ -123,6 +123,40 @@ def test_hold_waits_for_promote_and_rollback_takes_back(pod: Pod, artifacts: Art
     assert pod.finished("u-r4")["state"] == "committed"
 
 
+@pytest.mark.parametrize("weight", [0, 30, 100])
+def test_held_upgrade_gets_the_share_that_is_asked_for(
+    weight: int, pod: Pod, artifacts: Artifacts
+) -> None:
+    def at(wanted: int) -> bool:
+        progress = pod.status()["progress"]
+        return bool(progress["state"] == "holding" and progress.get("weight", 0) == wanted)
+
+    early = {**pod.target("r2", "u-r2"), "weight": 10}
+    assert pod.request("PUT", "/v1/weight", early)[0] == 409
+    pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), hold=True, health=health(pod))
+    until("hold", lambda: at(0))
+    body = {**pod.target("r2", "u-r2"), "weight": weight}
+    assert pod.request("PUT", "/v1/weight", body)[0] == 200
+    until("the weight", lambda: at(weight))
+    pod.kill_python()
+    until("the agent answers", pod.reachable, 30)
+    assert at(weight)
+    report = Load(app(pod), "-requests", "2000").finish()
+    assert report["failed"] == 0, report
+    share = 100 * report["versions"].get("v2", 0) / 2000
+    bound = 5 * (weight * (100 - weight) / 2000) ** 0.5  # five standard deviations
+    assert abs(share - weight) <= bound, report
+    assert pod.request("POST", "/v1/promote", pod.target("r2", "u-r2"))[0] == 200
+    assert pod.finished("u-r2")["state"] == "committed"
+
+
+def test_held_upgrade_that_sickens_is_taken_back(pod: Pod, artifacts: Artifacts) -> None:
+    file = go_server("v3", "crash")
+    pod.upgrade("r3", f"{artifacts.url}/crash", file, hold=True, health=health(pod))
+    progress = pod.finished("u-r3")
+    assert (progress["state"], progress["reason"]) == ("failed", "ProcessExited"), progress
+
+
 def test_command_for_another_pod_is_refused(pod: Pod, artifacts: Artifacts) -> None:
     file = go_server("v2")
     status, answer = pod.upgrade("r2", f"{artifacts.url}/v2", file, podUid="another")
