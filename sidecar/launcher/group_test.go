@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -139,6 +140,43 @@ func TestWeightsStayRightWhenAnAppShutsItsListenerDown(t *testing.T) {
 	}
 }
 
+func TestSlotThatJoinsGetsNobodyBeforeItHasWeight(t *testing.T) {
+	g := newGroup(t, "127.0.0.1", 100)
+	var connected atomic.Int32
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for range 100_000 {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if connection, err := net.Dial("tcp", g.address.String()); err == nil {
+				_ = connection.(*net.TCPConn).SetLinger(0)
+				_ = connection.Close()
+				connected.Add(1)
+			}
+		}
+	}()
+	for range maxSlots - 1 {
+		before := connected.Load()
+		s, err := g.borrow(&generation{}, nil)
+		if err == nil {
+			err = g.listen(s, 128, ownWeight)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		within(t, "a connection", func() bool { _ = drained(&group{slots: g.slots[:1]}); return connected.Load() > before })
+	}
+	for number, n := range drained(g)[1:] {
+		if n != 0 {
+			t.Errorf("slot %d got %d connections at weight 0", number+1, n)
+		}
+	}
+}
+
 func TestProbePortsReachTheDarkSlot(t *testing.T) {
 	for _, ip := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1"} {
 		g := newGroup(t, ip, 100, 0)
@@ -234,6 +272,19 @@ func TestListenerOptionsAreReplayed(t *testing.T) {
 	} {
 		if got, err := unix.GetsockoptInt(fd, o.level, o.name); err != nil || got != want {
 			t.Errorf("%v is %d (%v), want %d", o, got, err, want)
+		}
+	}
+}
+
+func TestOptionsOfEachAcceptedConnectionAreNeverTrapped(t *testing.T) {
+	for _, o := range []option{
+		{unix.IPPROTO_TCP, unix.TCP_NODELAY}, {unix.IPPROTO_TCP, unix.TCP_CORK}, {unix.IPPROTO_TCP, unix.TCP_QUICKACK},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE}, {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL}, {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT}, {unix.SOL_SOCKET, unix.SO_KEEPALIVE}, {unix.SOL_SOCKET, unix.SO_LINGER},
+		{unix.SOL_SOCKET, unix.SO_RCVTIMEO}, {unix.SOL_SOCKET, unix.SO_SNDTIMEO}, {unix.IPPROTO_IP, unix.IP_TOS},
+	} {
+		if slices.Contains(listenerOptions, o) {
+			t.Errorf("%v costs each accepted connection a switch to the launcher", o)
 		}
 	}
 }

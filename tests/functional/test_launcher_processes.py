@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -190,27 +191,73 @@ def test_several_old_processes_drain_at_once(tmp_path: Path) -> None:
         until("their end", lambda: launcher.states() == ["exited"] * 3 + ["serving"])
 
 
-def test_app_that_may_not_be_looked_into_runs_untouched(tmp_path: Path) -> None:
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Where other users may look and write: tmp_path is closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="hotupgrade-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_app_that_may_not_be_looked_into_runs_untouched(open_folder: Path) -> None:
     """Without CAP_SYS_PTRACE, as in a restricted pod."""
+    port, nobody, folder = free_port(), 65534, open_folder
+    binary = shutil.copy(launcher_binary(), folder / "launcher")
+    script = shutil.copy(odd_server("undumpable", port)[1], folder / "server.py")
+    command = ["/usr/bin/python3", str(script), "undumpable", str(port)]
+    run = [str(binary), "run", "--socket", str(folder / "socket"), "--", *command]
+    user: dict[str, Any] = {"user": nobody, "group": nobody} if os.geteuid() == 0 else {}
+    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, **user) as process:
+        try:
+            until("it listens", lambda: listens("127.0.0.1", port))
+            assert versions(f"http://127.0.0.1:{port}/") == {"v1"}
+        finally:
+            process.terminate()
+        assert process.stderr is not None
+        assert re.search(r"left alone.*may not be looked into", process.stderr.read())
+
+
+def test_app_that_runs_a_launcher_itself_runs_under_the_outer_one(tmp_path: Path) -> None:
+    """A second filter with a listener is EBUSY: the inner one says so, the outer one traps on."""
+    port, inner = free_port(), str(tmp_path / "inner")
+    server = [str(go_server("v1")), f"127.0.0.1:{port}"]
+    command = [str(launcher_binary()), "run", "--socket", inner, "--", *server]
+    with LauncherProcess(tmp_path, command, ["--rollback-window", "0s"]) as launcher:
+        until("it listens", lambda: listens("127.0.0.1", port))
+        status = run("status", "--json", "--socket", inner)
+        assert json.loads(status.stdout)["hotCapable"] is False
+        assert "cannot work in transparent mode" in json.loads(status.stdout)["reason"]
+        assert launcher.states() == ["serving"]
+        assert versions(f"http://127.0.0.1:{port}/") == {"v1"}
+
+
+def run(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [str(launcher_binary()), *args]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=20, check=False, **options
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_other_users_may_ask_but_not_command_unless_listed(open_folder: Path) -> None:
     port, nobody = free_port(), 65534
-    folder = Path(tempfile.mkdtemp(prefix="hotupgrade-"))  # tmp_path is closed to other users
-    try:
-        binary = shutil.copy(launcher_binary(), folder / "launcher")
-        script = shutil.copy(odd_server("undumpable", port)[1], folder / "server.py")
-        os.chown(folder, nobody if os.geteuid() == 0 else -1, -1)
-        command = ["/usr/bin/python3", str(script), "undumpable", str(port)]
-        run = [str(binary), "run", "--socket", str(folder / "socket"), "--", *command]
-        user: dict[str, Any] = {"user": nobody, "group": nobody} if os.geteuid() == 0 else {}
-        with subprocess.Popen(run, stderr=subprocess.PIPE, text=True, **user) as process:
-            try:
-                until("it listens", lambda: listens("127.0.0.1", port))
-                assert versions(f"http://127.0.0.1:{port}/") == {"v1"}
-            finally:
-                process.terminate()
-            assert process.stderr is not None
-            assert re.search(r"left alone.*may not be looked into", process.stderr.read())
-    finally:
-        shutil.rmtree(folder)
+    binary = shutil.copy(launcher_binary(), open_folder / "launcher")
+
+    def as_nobody(verb: str) -> subprocess.CompletedProcess[str]:
+        command = [str(binary), verb, "--socket", str(open_folder / "launcher.sock")]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=False, user=nobody
+        )
+
+    for options, code in (([], 1), (["--peer-uid", f"4711,{nobody}"], 0)):
+        with LauncherProcess(open_folder, odd_server("plain", port), options) as launcher:
+            until("it listens", lambda: listens("127.0.0.1", port))
+            assert as_nobody("status").returncode == 0
+            answer = as_nobody("upgrade")
+            assert answer.returncode == code
+            assert code == 0 or "UID 65534 may not; --peer-uid" in answer.stderr
+            assert len(launcher.pids()) == 2 - code
 
 
 def test_load_sees_no_failure_when_the_serving_process_closes_its_listener_at_its_stop_signal(
