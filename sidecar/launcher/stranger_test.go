@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -55,6 +56,11 @@ func loopback(t *testing.T, extra netip.Addr) {
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFADDR, uintptr(unsafe.Pointer(&request))); errno != 0 {
 		t.Fatal(errno)
 	}
+	// Also on lo it is tentative until the kernel's worker saw that nobody else can have it.
+	within(t, "the new address", func() bool {
+		listener, err := net.Listen("tcp", netip.AddrPortFrom(extra, 0).String())
+		return err == nil && listener.Close() == nil
+	})
 }
 
 func TestStrangerCannotReachTheDarkSlotByAProbePortOnIPv6(t *testing.T) {
