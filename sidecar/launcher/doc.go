@@ -4,8 +4,9 @@
 // # Invariants
 //
 //  1. Every listening socket that an app serves on is the launcher's own (a slot); an app borrows a
-//     copy. A slot is never closed while the launcher runs, so what the kernel queued on it is never
-//     reset, and nobody is refused while the app is restarted.
+//     copy. A slot is never closed while the launcher runs, so what the kernel queued on it is not
+//     reset, and nobody is refused while the app is restarted. It is shut down only where nobody will
+//     serve: the app closed its listener, or crashed again and waits long to be restarted.
 //  2. The kernel's order of the sockets in a reuseport group is the order of group.order. The program
 //     attached to the group returns an index into it, and is attached before a second member listens.
 //  3. A process generation gets no user's connection before its weight is above 0. Its probe ports
