@@ -92,19 +92,11 @@ class Driver:
         self.journal = journal
         log.info("upgrade %s: %s", journal.command.id, journal.progress.state)
         if journal.progress.state in upgrade.FINAL:
-            self._count(journal)
+            metrics.ended(journal.progress)
         self._nudge.set()
         async with self.changed:
             self.sequence += 1
             self.changed.notify_all()
-
-    @staticmethod
-    def _count(journal: Journal) -> None:
-        progress = journal.progress
-        reason = progress.reason.value if progress.reason else ""
-        metrics.UPGRADES.labels(progress.state.value, reason).inc()
-        if progress.flip_ms:
-            metrics.FLIP_SECONDS.observe(progress.flip_ms / 1000)
 
     async def _step(self) -> bool:
         """One action; False where nothing is under way."""

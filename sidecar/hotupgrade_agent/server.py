@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -197,11 +198,10 @@ class Server:
         return web.Response(text="ok\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        try:
-            await self._launcher.status()
-            metrics.LAUNCHER_UP.set(1)
-        except LauncherUnreachable:
-            metrics.LAUNCHER_UP.set(0)
+        launcher: LauncherStatus | None = None
+        with suppress(LauncherUnreachable):
+            launcher = await self._launcher.status()
+        metrics.scraped(launcher, upgrade.serving_since(self._driver.journal))
         return web.Response(body=generate_latest(metrics.REGISTRY), content_type="text/plain")
 
     def _targeted(self, command: C) -> C:

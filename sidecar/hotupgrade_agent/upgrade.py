@@ -13,6 +13,8 @@ from hotupgrade_api.launcher_messages import LauncherStatus, UpgradeState
 from hotupgrade_api.wire import Wire
 
 FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
+# New connections go to the new process, and stay there unless it fails.
+FLIPPED = frozenset({PodState.WATCHING, PodState.COMMITTING, PodState.COMMITTED})
 # The launcher holds a process of this upgrade in these states.
 ALIVE = frozenset({PodState.PROBING, PodState.HOLDING, PodState.FLIPPING, PodState.WATCHING})
 
@@ -135,6 +137,11 @@ def window_over(journal: Journal, now: float) -> bool:
     """Whether the rollback window has ended. A clock that was set back does not prolong it."""
     window = journal.command.handoff.rollback_window_seconds
     return journal.promote or not 0 <= now - journal.flipped_at < window
+
+
+def serving_since(journal: Journal | None) -> float:
+    """When new connections went to the revision that serves, in Unix seconds; 0: no flip to it."""
+    return journal.flipped_at if journal and journal.progress.state in FLIPPED else 0.0
 
 
 def next_action(journal: Journal, launcher: LauncherStatus) -> Action:
