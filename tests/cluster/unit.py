@@ -11,7 +11,7 @@ from types import FrameType
 
 from tests.cluster import binaries, cgroups
 from tests.cluster.cache import ROOT, say
-from tests.cluster.images import archive
+from tests.cluster.images import archive, catalogue
 from tests.cluster.layout import Layout
 
 RUNS = ROOT / "run"
@@ -42,7 +42,7 @@ class Unit:
     def run(self, command: list[str]) -> int:
         programs = binaries.build()
         binaries.link(programs, self.layout.bin)
-        archive.write(self.layout.images)
+        archive.write(self.layout.images, catalogue.images())
         cgroups.make(self.layout.cgroup)
         inside = [sys.executable, "-m", "tests.cluster.inside", str(self.layout.data)]
         process = subprocess.Popen([*NAMESPACES, *inside, *command])

@@ -5,22 +5,21 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.images.catalogue import images
 from tests.cluster.images.image import Image
 from tests.cluster.images.layer import Layer
 
 MEDIA = "application/vnd.oci.image"
 
 
-def write(target: Path) -> None:
-    """Builds what is not built yet."""
+def write(target: Path, images: Iterable[Image]) -> None:
     with tarfile.open(target, "w") as tar:
         archive = _Archive(tar)
-        manifests = [archive.image(image) for image in images()]
+        manifests = [archive.image(image) for image in images]
         index = {"schemaVersion": 2, "mediaType": f"{MEDIA}.index.v1+json", "manifests": manifests}
         archive.add("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         archive.add("index.json", _json(index))
