@@ -93,7 +93,8 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     weights: Weights = Weights()
     rejected_revision: str = ""  # failed; applying the same spec again does not restart it
     rejected_generation: int = 0  # of the spec that it failed for
-    handled_request: str = ""  # the last token of the request annotation that was acted on
+    attempt: int = 0  # a retry or undo is another one: agents do each command once
+    handled_request: str = ""  # the request annotation that was acted on last, or refused
     upgrade_started_at: str = ""
     step_started_at: str = ""
     progressed_at: str = ""  # when something last moved; progressDeadlineSeconds counts from here

@@ -10,7 +10,14 @@ from typing import Any, Protocol
 import aiohttp
 import msgspec
 
-from hotupgrade_api.agent_messages import AgentError, AgentStatus, OwnerUpdate, TrustUpdate
+from hotupgrade_api.agent_messages import (
+    AgentError,
+    AgentStatus,
+    OwnerUpdate,
+    TargetedCommand,
+    TrustUpdate,
+    WeightRequest,
+)
 from hotupgrade_operator.certificates import Identity
 
 MAX_BYTES = 1 << 20
@@ -84,6 +91,12 @@ class Agents:
 
     async def roll_back(self, address: str, command: msgspec.Struct) -> None:
         await self._call("POST", address, "/v1/rollback", command)
+
+    async def set_weight(self, address: str, request: WeightRequest) -> None:
+        await self._call("PUT", address, "/v1/weight", request)
+
+    async def promote(self, address: str, command: TargetedCommand) -> None:
+        await self._call("POST", address, "/v1/promote", command)
 
     async def adopt(self, address: str, update: OwnerUpdate) -> None:
         await self._call("PUT", address, "/v1/owner", update)

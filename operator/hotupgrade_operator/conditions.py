@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from hotupgrade_api.agent_messages import FailureReason, PodState
 from hotupgrade_api.resource import LABEL_NAME, StrategyType
 from hotupgrade_api.resource_status import FailedPod, HistoryEntry, HotUpgradeStatus, Phase
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
-from hotupgrade_operator.plan import Goal, Plan, entry, is_rejected
+from hotupgrade_operator.plan import Goal, Plan
+from hotupgrade_operator.target import entry, is_rejected
 
 TROUBLE = (
     Standing.NOT_INJECTED,
@@ -30,7 +33,8 @@ class Fact:
 
 def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) -> dict[str, Fact]:
     goal, target = plan.goal, plan.target.version or plan.target.revision
-    progress = f"{plan.count(Standing.DONE)} of {after.pods} pods run {target}"
+    progress = f"{after.updated_pods} of {after.pods} pods run {target}"
+    progress += _step(seen, after)
     rejected = _rejected(seen, after)
     if goal is Goal.REFUSE:
         ready = Fact("False", plan.refused_reason, plan.refused)
@@ -41,7 +45,11 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         ready = Fact("True", _done_reason(plan), progress)
     elif stuck := _stuck(plan):
         ready = Fact("False", stuck[1].value, f"{progress}; {stuck[0].name}: {_why(*stuck)}")
-    elif goal is Goal.NOTHING:
+    elif plan.overdue:
+        deadline = seen.spec.progress_deadline_seconds
+        text = f"nothing moved for {deadline} s; {progress}"
+        ready = Fact("False", "ProgressDeadlineExceeded", text)
+    elif goal is Goal.NOTHING or _waits(seen, after):
         ready = Fact("False", "Paused", progress)
     elif not plan.standings:
         label = f"{LABEL_NAME}: {seen.name}"
@@ -49,13 +57,14 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
     else:
         ready = Fact("False", "Upgrading", progress)
     stalled = goal is Goal.REFUSE or rejected is not None or _stuck(plan) is not None
+    stalled = stalled or (plan.overdue and not done)
     moving = goal in (Goal.UPGRADE, Goal.TAKE_BACK) and not done and _stuck(plan) is None
     return {
         "Ready": ready,
         "Reconciling": Fact(_truth(moving), ready.reason if moving else "Settled", progress),
         "Stalled": Fact(_truth(stalled), ready.reason if stalled else "NotStalled"),
         "Progressing": Fact(_truth(moving), ready.reason),
-        "Paused": Fact(_truth(seen.spec.paused), "Paused" if seen.spec.paused else "NotPaused"),
+        "Paused": _paused(seen, after, done),
         "Available": Fact(
             _truth(after.ready_pods > 0), "PodsReady" if after.ready_pods else "NoPodReady"
         ),
@@ -65,6 +74,36 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         "Superseded": _superseded(plan),
         "Degraded": _degraded(plan),
     }
+
+
+def _step(seen: Observation, after: HotUpgradeStatus) -> str:
+    """Which step is under way, for people."""
+    steps, index = seen.spec.strategy.steps, after.current_step_index
+    if not steps or after.stable_revision == after.update_revision:
+        return ""
+    if index >= len(steps):
+        return "; all steps are done" + (", rollback window" if after.window_started_at else "")
+    text = msgspec.json.encode(steps[index]).decode()
+    return f"; step {index + 1} of {len(steps)}: {text}"
+
+
+def _waits(seen: Observation, after: HotUpgradeStatus) -> bool:
+    """Whether the current step waits for a person."""
+    steps, index = seen.spec.strategy.steps, after.current_step_index
+    if index >= len(steps) or after.stable_revision == after.update_revision:
+        return False
+    pause = steps[index].pause
+    return pause is not None and pause.duration_seconds is None
+
+
+def _paused(seen: Observation, after: HotUpgradeStatus, done: bool) -> Fact:
+    if seen.spec.paused:
+        return Fact("True", "PausedBySpec", "spec.paused is true")
+    if after.paused:
+        return Fact("True", "PausedByRequest", "somebody asked to pause; `resume` goes on")
+    if not done and _waits(seen, after):
+        return Fact("True", "PauseStep", "the step waits for `promote`")
+    return Fact("False", "NotPaused")
 
 
 def _rejected(seen: Observation, after: HotUpgradeStatus) -> HistoryEntry | None:
@@ -84,7 +123,8 @@ def _verified(plan: Plan, rejected: HistoryEntry | None) -> Fact:
         progress = pod.agent.progress if pod.agent else None
         if found is Standing.DONE:
             return Fact("True", "DigestMatches")
-        if found is Standing.RUNNING and progress and progress.state not in UNFETCHED:
+        moving = found in (Standing.RUNNING, Standing.HELD)
+        if moving and progress and progress.state not in UNFETCHED:
             return Fact("True", "DigestMatches")
     return Fact("Unknown", "NotFetched")
 
@@ -154,15 +194,15 @@ def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
     return None
 
 
-def phase(plan: Plan, done: bool) -> Phase:
+def phase(plan: Plan, facts: dict[str, Fact], done: bool) -> Phase:
     if plan.goal is Goal.REFUSE:
         return Phase.INVALID
     if plan.goal is Goal.TAKE_BACK:
         return Phase.ABORTED if done else Phase.ROLLING_BACK
-    if plan.goal is Goal.NOTHING:
-        return Phase.PAUSED
     if done:
         return Phase.STABLE
+    if facts["Paused"].status == "True":
+        return Phase.PAUSED
     return Phase.UPGRADING if plan.standings else Phase.PENDING
 
 

@@ -7,7 +7,7 @@ from hotupgrade_api.launcher_messages import Base
 from hotupgrade_api.resource import HotUpgradeSpec, NewPodsRevision
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_api.revision import revision_of
-from hotupgrade_operator.plan import entry, is_rejected
+from hotupgrade_operator.target import entry, is_rejected
 
 
 def boot_config(

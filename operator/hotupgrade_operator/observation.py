@@ -46,6 +46,7 @@ class Observation:
     status: HotUpgradeStatus
     pods: tuple[PodObservation, ...] = ()
     workload: Workload = Workload()
+    request: str = ""  # the annotation hotupgrade.io/request
     trust: str = ""  # digest of the CA bundle that agents must trust; empty: do not push
 
 
@@ -60,17 +61,28 @@ class Standing(Enum):
     OTHER = "OtherUpgrade"  # an upgrade to another revision is under way
     WAITING = "Waiting"
     RUNNING = "Running"
+    HELD = "Held"  # proven, and serves by the weight that it was given
     FAILED = "Failed"
     DONE = "Done"
 
 
-def command_id(pod: PodObservation, revision: str, generation: int) -> str:
-    """The same for each try of an operator that was killed: an agent does it once."""
-    return f"{revision}.{generation}.{pod.uid}"
+@dataclass(frozen=True)
+class Attempt:
+    """One try of one revision, and the image that the revision holds for (empty: any)."""
+
+    revision: str
+    generation: int
+    number: int
+    base_image: str
+
+    def command_id(self, pod: PodObservation) -> str:
+        """The same for each try of an operator that was killed: an agent does it once."""
+        return f"{self.revision}.{self.generation}.{self.number}.{pod.uid}"
 
 
-def standing(pod: PodObservation, revision: str, generation: int, base_image: str) -> Standing:
-    """Pure. base_image: the image that the revision holds for; empty matches any."""
+def standing(pod: PodObservation, attempt: Attempt) -> Standing:
+    """Pure: where the pod is on its way."""
+    revision, base_image = attempt.revision, attempt.base_image
     agent = pod.agent
     if pod.terminating or not pod.started:
         return Standing.ABSENT
@@ -80,7 +92,9 @@ def standing(pod: PodObservation, revision: str, generation: int, base_image: st
         return Standing.UNREACHABLE
     progress = agent.progress
     if progress is not None and progress.state not in FINAL:
-        return Standing.RUNNING if progress.revision == revision else Standing.OTHER
+        if progress.revision != revision:
+            return Standing.OTHER
+        return Standing.HELD if progress.state is PodState.HOLDING else Standing.RUNNING
     if base_image and agent.base.image and agent.base.image != base_image:
         return Standing.SUPERSEDED
     if agent.revision == revision and agent.committed_revision == revision:
@@ -92,7 +106,7 @@ def standing(pod: PodObservation, revision: str, generation: int, base_image: st
     if (
         progress is not None
         and progress.state is PodState.FAILED
-        and progress.id == command_id(pod, revision, generation)
+        and progress.id == attempt.command_id(pod)
     ):
         return Standing.FAILED
     return Standing.WAITING

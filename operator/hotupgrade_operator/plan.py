@@ -4,22 +4,25 @@ Level-based: what was done already shows in the observation, so a plan that was 
 by an operator that was killed, is made again and goes on.
 """
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import Enum
 
-from hotupgrade_api.launcher_messages import Base
-from hotupgrade_api.resource import Artifact, IntOrPercent
-from hotupgrade_api.resource_status import HistoryEntry, HotUpgradeStatus
-from hotupgrade_api.revision import revision_of
+from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator import requests, rollout
 from hotupgrade_operator.observation import (
+    Attempt,
     Observation,
     PodObservation,
     Standing,
-    command_id,
     standing,
 )
+from hotupgrade_operator.rollout import Stage
+from hotupgrade_operator.target import Target, is_rejected, stable, wanted
 from hotupgrade_operator.validation import invalid, not_implemented
+
+# What runs the revision, or is on its way to it.
+UPDATED = (Standing.RUNNING, Standing.HELD, Standing.DONE)
 
 
 class Goal(Enum):
@@ -37,10 +40,27 @@ class StartUpgrade:
 
     pod: PodObservation
     id: str
+    target: Target
+    hold: bool
+
+
+@dataclass(frozen=True)
+class SetWeight:
+    """PUT a weight: the pod holds, and the current step asks for another share."""
+
+    pod: PodObservation
+    id: str
     revision: str
-    version: str
-    artifact: Artifact | None
-    base: Base | None
+    weight: int
+
+
+@dataclass(frozen=True)
+class Promote:
+    """POST promote: the upgrade is over, and the pod needs its old process no more."""
+
+    pod: PodObservation
+    id: str
+    revision: str
 
 
 @dataclass(frozen=True)
@@ -76,21 +96,7 @@ class PushTrust:
     pod: PodObservation
 
 
-Action = StartUpgrade | TakeBack | PublishRevision | Adopt | PushTrust
-
-
-@dataclass(frozen=True)
-class Target:
-    """The revision that pods are brought to, with what is needed for it."""
-
-    revision: str
-    version: str
-    artifact: Artifact | None
-    base: Base | None
-
-    @property
-    def base_image(self) -> str:
-        return self.base.image if self.base else ""
+Action = StartUpgrade | SetWeight | Promote | TakeBack | PublishRevision | Adopt | PushTrust
 
 
 @dataclass(frozen=True)
@@ -105,79 +111,58 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Plan:
+    """status: the observed one with what requests, steps and time made of it."""
+
     goal: Goal
     target: Target
+    status: HotUpgradeStatus
     standings: tuple[tuple[PodObservation, Standing], ...] = ()
     actions: tuple[Action, ...] = ()
     rejection: Rejection | None = None
     refused: str = ""  # why the spec cannot be carried out
     refused_reason: str = ""  # InvalidSpec, NotImplemented, WorkloadNotFound
+    overdue: bool = False  # nothing moved for progressDeadlineSeconds
+    request: requests.Handled | None = None
 
-    def count(self, *wanted: Standing) -> int:
-        return sum(1 for _, found in self.standings if found in wanted)
-
-
-def concurrency(value: IntOrPercent, pods: int) -> int:
-    """How many pods at a time: a percentage is rounded up, at least 1."""
-    if isinstance(value, int):
-        return max(1, value)
-    return max(1, math.ceil(int(value.rstrip("%")) * pods / 100))
+    def count(self, *kinds: Standing) -> int:
+        return sum(1 for _, found in self.standings if found in kinds)
 
 
-def make(seen: Observation) -> Plan:
-    spec, status = seen.spec, seen.status
-    wanted = _wanted(seen)
+def make(seen: Observation, now: datetime) -> Plan:
+    request = requests.handled(seen, now)
+    seen = replace(seen, status=request.status)
+    spec, status, aim = seen.spec, seen.status, wanted(seen)
     reason, why = _refusal(seen)
     if why:
-        return Plan(Goal.REFUSE, wanted, refused=why, refused_reason=reason)
-    rejected = is_rejected(status, wanted.revision, seen.generation)
-    target = _stable(status) if rejected else wanted
+        return Plan(Goal.REFUSE, aim, status, refused=why, refused_reason=reason, request=request)
+    rejected = is_rejected(status, aim.revision, seen.generation)
+    target = stable(status) if rejected else aim
     standings = _standings(seen, target)
     rejection = None if rejected else _rejection(standings)
     if rejection is not None:
-        target = _stable(status)
+        target = stable(status)
         standings = _standings(seen, target)
     goal = Goal.TAKE_BACK if rejected or rejection else Goal.UPGRADE
-    if spec.paused and goal is Goal.UPGRADE:
+    if goal is Goal.UPGRADE and (spec.paused or status.paused):
         goal = Goal.NOTHING
+    status = rollout.begun(status, target, now)
+    if goal is Goal.UPGRADE:
+        status = rollout.advanced(spec, status, target, standings, now)
     actions = _care(seen, standings) + _publish(standings)
-    if goal is not Goal.NOTHING:
-        actions += _move(seen, target, standings, goal)
-    return Plan(goal, target, standings, tuple(actions), rejection)
-
-
-def is_rejected(status: HotUpgradeStatus, revision: str, generation: int) -> bool:
-    """A rejected revision is not tried again until the spec changes."""
-    return status.rejected_revision == revision and status.rejected_generation == generation
-
-
-def _wanted(seen: Observation) -> Target:
-    """The spec's revision. It holds for the image that runs when it is asked for: one that is asked
-    for again, after others, holds for what runs by then."""
-    artifact = seen.spec.artifact
-    revision = revision_of(artifact)
-    pinned = revision in (seen.status.update_revision, seen.status.stable_revision)
-    known = entry(seen.status, revision) if pinned else None
-    base = known.base if known and known.base else _base_now(seen)
-    return Target(revision, artifact.version if artifact else "", artifact, base)
-
-
-def _base_now(seen: Observation) -> Base | None:
-    """What the newest of the pods was made of."""
-    known = [pod for pod in seen.pods if pod.agent and pod.agent.base.image and not pod.terminating]
-    newest = max(known, key=lambda pod: pod.created, default=None)
-    return Base(image=newest.agent.base.image) if newest and newest.agent else None
-
-
-def _stable(status: HotUpgradeStatus) -> Target:
-    known = entry(status, status.stable_revision)
-    if known is None:
-        return Target(status.stable_revision, status.stable_version, None, None)
-    return Target(known.revision, known.version, known.artifact, known.base)
-
-
-def entry(status: HotUpgradeStatus, revision: str) -> HistoryEntry | None:
-    return next((e for e in reversed(status.history) if e.revision == revision), None)
+    if goal is Goal.UPGRADE:
+        actions += _upgrade(replace(seen, status=status), target, standings, now)
+    elif goal is Goal.TAKE_BACK:
+        actions += _take_back(seen, target, standings)
+    return Plan(
+        goal,
+        target,
+        status,
+        standings,
+        tuple(actions),
+        rejection,
+        overdue=goal is Goal.UPGRADE and rollout.overdue(spec, status, now),
+        request=request,
+    )
 
 
 def _refusal(seen: Observation) -> tuple[str, str]:
@@ -191,10 +176,15 @@ def _refusal(seen: Observation) -> tuple[str, str]:
     return "", ""
 
 
-def _standings(seen: Observation, target: Target) -> tuple[tuple[PodObservation, Standing], ...]:
+def _attempt(seen: Observation, target: Target) -> Attempt:
     # `image` holds for any image: it is what the image itself has.
     image = target.base_image if target.artifact else ""
-    return tuple((pod, standing(pod, target.revision, seen.generation, image)) for pod in seen.pods)
+    return Attempt(target.revision, seen.generation, seen.status.attempt, image)
+
+
+def _standings(seen: Observation, target: Target) -> tuple[tuple[PodObservation, Standing], ...]:
+    attempt = _attempt(seen, target)
+    return tuple((pod, standing(pod, attempt)) for pod in seen.pods)
 
 
 def _rejection(
@@ -234,33 +224,64 @@ def _publish(standings: tuple[tuple[PodObservation, Standing], ...]) -> list[Act
     return actions
 
 
-def _move(
+def _upgrade(
     seen: Observation,
     target: Target,
     standings: tuple[tuple[PodObservation, Standing], ...],
-    goal: Goal,
+    now: datetime,
+) -> list[Action]:
+    """Towards what the current step asks for, maxConcurrent pods at a time."""
+    pods = rollout.countable(standings)
+    stage = rollout.stage(seen.spec, seen.status, target, pods)
+    over = rollout.window_over(seen.spec, seen.status, now) or not stage.held
+    inside = sum(1 for _, found in standings if found in UPDATED)
+    busy = sum(1 for _, found in standings if found in (Standing.RUNNING, Standing.OTHER))
+    room = min(
+        rollout.concurrency(seen.spec.strategy.max_concurrent, pods) - busy, stage.pods - inside
+    )
+    actions: list[Action] = []
+    for pod, found in standings:
+        if found is Standing.OTHER:
+            actions.append(_back(pod, target))
+        elif found is Standing.HELD:
+            actions += _steer(pod, target, stage, over)
+        elif found is Standing.WAITING and room > 0:
+            room -= 1
+            actions.append(_start(seen, pod, target, stage.held))
+    return actions
+
+
+def _steer(pod: PodObservation, target: Target, stage: Stage, over: bool) -> list[Action]:
+    progress = pod.agent.progress if pod.agent else None
+    if progress is None:
+        return []
+    if over:
+        return [Promote(pod, progress.id, target.revision)]
+    if rollout.weight_of(pod) != stage.weight:
+        return [SetWeight(pod, progress.id, target.revision, stage.weight)]
+    return []
+
+
+def _take_back(
+    seen: Observation, target: Target, standings: tuple[tuple[PodObservation, Standing], ...]
 ) -> list[Action]:
     """Going back does not wait its turn: a bad version is taken back everywhere at once."""
     actions: list[Action] = []
-    room = len(standings)
-    if goal is Goal.UPGRADE:
-        running = sum(1 for _, found in standings if found in (Standing.RUNNING, Standing.OTHER))
-        room = concurrency(seen.spec.strategy.max_concurrent, len(standings)) - running
     for pod, found in standings:
-        progress = pod.agent.progress if pod.agent else None
-        if found is Standing.OTHER and progress is not None:
-            message = f"revision {target.revision} is wanted"
-            actions.append(TakeBack(pod, progress.id, progress.revision, message))
-        elif found is Standing.WAITING and room > 0:
-            room -= 1
-            actions.append(
-                StartUpgrade(
-                    pod,
-                    command_id(pod, target.revision, seen.generation),
-                    target.revision,
-                    target.version,
-                    target.artifact,
-                    target.base if target.artifact else None,
-                )
-            )
+        if found is Standing.OTHER:
+            actions.append(_back(pod, target))
+        elif found is Standing.WAITING:
+            actions.append(_start(seen, pod, target, hold=False))
     return actions
+
+
+def _back(pod: PodObservation, target: Target) -> TakeBack:
+    assert pod.agent is not None
+    assert pod.agent.progress is not None
+    progress = pod.agent.progress
+    message = f"revision {target.revision} is wanted"
+    return TakeBack(pod, progress.id, progress.revision, message)
+
+
+def _start(seen: Observation, pod: PodObservation, target: Target, hold: bool) -> StartUpgrade:
+    return StartUpgrade(pod, _attempt(seen, target).command_id(pod), target, hold)

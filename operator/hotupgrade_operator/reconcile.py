@@ -12,19 +12,30 @@ from kubernetes.aio import client
 from hotupgrade_api.agent_messages import (
     OwnerUpdate,
     RollbackRequest,
+    TargetedCommand,
     TrustUpdate,
     UpgradeCommand,
+    WeightRequest,
     trust_digest,
 )
 from hotupgrade_api.injection_record import InjectionRecord
 from hotupgrade_api.pod_layout import AGENT_CONTAINER
-from hotupgrade_api.resource import HotUpgradeSpec
+from hotupgrade_api.resource import ANNOTATION_REQUEST, HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator import metrics, plan, status
 from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
 from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
-from hotupgrade_operator.plan import Adopt, PublishRevision, PushTrust, StartUpgrade, TakeBack
+from hotupgrade_operator.plan import (
+    Adopt,
+    Promote,
+    PublishRevision,
+    PushTrust,
+    SetWeight,
+    StartUpgrade,
+    TakeBack,
+)
 from hotupgrade_operator.pods import Pod, Pods
 from hotupgrade_operator.trust import Trust
 
@@ -98,16 +109,16 @@ class Reconciler:
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             return None
         seen, addresses = await self._observe(resource)
-        made = plan.make(seen)
-        after = status.render(seen, made, datetime.now(UTC))
+        now = datetime.now(UTC)
+        made = plan.make(seen, now)
+        after = status.render(seen, made, now)
         if after != seen.status:
             # Before acting: a rejection that is not written would be forgotten by a kill.
             version = resource["metadata"]["resourceVersion"]
             await self._cluster.write_status(namespace, name, version, after)
-            time = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for event in status.events(seen.status, after):
+            for event in status.events(seen.status, after, made):
                 log.info("%s/%s: %s: %s", namespace, name, event.reason, event.message)
-                await self._cluster.tell(namespace, name, seen.uid, event, time)
+                await self._cluster.tell(namespace, name, seen.uid, event, written(now))
         _measure(seen, made, after)
         by_pod: dict[str, list[plan.Action]] = {}
         for action in made.actions:
@@ -131,6 +142,7 @@ class Reconciler:
             status=msgspec.convert(resource.get("status") or {}, HotUpgradeStatus),
             pods=tuple(observed),
             workload=await self._cluster.workload(namespace, spec.workload_ref),
+            request=meta.get("annotations", {}).get(ANNOTATION_REQUEST, ""),
             trust=trust_digest(self._trust.identity.bundle.decode()),
         )
         return seen, {pod.metadata.name: pod.status.pod_ip for pod in pods}
@@ -184,7 +196,8 @@ class Reconciler:
         pod = action.pod
         match action:
             case StartUpgrade():
-                log.info("audit: %s/%s to revision %s", seen.namespace, pod.name, action.revision)
+                revision = action.target.revision
+                log.info("audit: %s/%s to revision %s", seen.namespace, pod.name, revision)
                 await self._agents.put_upgrade(address, _command(action, seen))
             case TakeBack():
                 log.info("audit: %s/%s taken back: %s", seen.namespace, pod.name, action.message)
@@ -196,6 +209,30 @@ class Reconciler:
                     message=action.message,
                 )
                 await self._agents.roll_back(address, request)
+            case SetWeight():
+                text = "audit: %s/%s gives %d %% to revision %s"
+                log.info(text, seen.namespace, pod.name, action.weight, action.revision)
+                await self._agents.set_weight(
+                    address,
+                    WeightRequest(
+                        pod_uid=pod.uid,
+                        hot_upgrade_uid=seen.uid,
+                        revision=action.revision,
+                        id=action.id,
+                        weight=action.weight,
+                    ),
+                )
+            case Promote():
+                log.info("audit: %s/%s promotes %s", seen.namespace, pod.name, action.revision)
+                await self._agents.promote(
+                    address,
+                    TargetedCommand(
+                        pod_uid=pod.uid,
+                        hot_upgrade_uid=seen.uid,
+                        revision=action.revision,
+                        id=action.id,
+                    ),
+                )
             case PublishRevision():
                 after = await self._cluster.publish(
                     seen.namespace, pod.name, action.revision, action.version
@@ -236,11 +273,12 @@ def _command(action: StartUpgrade, seen: Observation) -> UpgradeCommand:
     return UpgradeCommand(
         pod_uid=action.pod.uid,
         hot_upgrade_uid=seen.uid,
-        revision=action.revision,
+        revision=action.target.revision,
         id=action.id,
-        artifact=action.artifact,
-        version=action.version,
+        artifact=action.target.artifact,
+        version=action.target.version,
         handoff=seen.spec.handoff,
         health=seen.spec.health,
-        expected_base=action.base,
+        hold=action.hold,
+        expected_base=action.target.base if action.target.artifact else None,
     )

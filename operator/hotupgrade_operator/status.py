@@ -1,15 +1,19 @@
 """Pure: Observation + Plan -> the status to write, and the Events that tell of a change."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from hotupgrade_api.resource import IMAGE_REVISION
 from hotupgrade_api.resource_status import Condition, HistoryEntry, HotUpgradeStatus, Weights
 from hotupgrade_operator.conditions import Fact, complete, facts, failed_pods, phase
+from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Observation, Standing
-from hotupgrade_operator.plan import Goal, Plan, Target, entry
+from hotupgrade_operator.plan import Goal, Plan
+from hotupgrade_operator.requests import rejected
+from hotupgrade_operator.rollout import weight_of
+from hotupgrade_operator.target import REJECTED, STABLE, Target, entry
 
 MOST_FAILED_PODS = 20
 
@@ -25,22 +29,25 @@ class Event:
 
 def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
     """The whole status. A condition keeps its transition time while its status stays."""
-    before = seen.status
+    before, time = seen.status, written(now)
     after = msgspec.structs.replace(
-        before,
+        plan.status,
         observed_generation=seen.generation,
         pods=sum(1 for p in seen.pods if not p.terminating),
-        updated_pods=plan.count(Standing.DONE),
+        updated_pods=plan.count(Standing.DONE, Standing.HELD),
         ready_pods=sum(1 for p in seen.pods if p.ready and not p.terminating),
         update_revision=plan.target.revision,
         update_version=plan.target.version,
         failed_pods=failed_pods(plan)[:MOST_FAILED_PODS],
         weights=_weights(plan),
     )
-    time = _time(now)
-    if before.update_revision != plan.target.revision:
-        after = msgspec.structs.replace(after, upgrade_started_at=time)
-    after = _rejected(after, seen, plan, time)
+    if (after.updated_pods, after.weights) != (before.updated_pods, before.weights):
+        after = msgspec.structs.replace(after, progressed_at=time)
+    if plan.rejection is not None:
+        why = plan.rejection
+        message = f"{why.pod}: {why.message}"
+        noted = HistoryEntry(revision="", reason=why.reason, message=message, time=time)
+        after = rejected(after, why.revision, seen.generation, noted)
     if plan.goal is Goal.UPGRADE and before.stable_revision != plan.target.revision:
         after = _tried(after, plan.target, time, seen.spec.revision_history_limit)
     done = complete(seen, plan)
@@ -51,12 +58,19 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
     conditions = [
         _condition(before, kind, fact, seen.generation, time) for kind, fact in found.items()
     ]
-    return msgspec.structs.replace(after, conditions=conditions, phase=phase(plan, done))
+    return msgspec.structs.replace(after, conditions=conditions, phase=phase(plan, found, done))
 
 
-def events(before: HotUpgradeStatus, after: HotUpgradeStatus) -> list[Event]:
-    """One Event for each condition whose status or reason changed to something to be told."""
+def events(before: HotUpgradeStatus, after: HotUpgradeStatus, plan: Plan) -> list[Event]:
+    """One Event for each condition whose status or reason changed to something to be told, for each
+    step that began, and for a request."""
     told = []
+    if plan.request is not None and plan.request.refused:
+        told.append(Event("RequestRefused", plan.request.refused, warning=True))
+    elif plan.request is not None and plan.request.done:
+        told.append(Event("RequestCarriedOut", plan.request.done))
+    if after.current_step_index > before.current_step_index:
+        told.append(Event("StepDone", f"{after.current_step_index} steps are done"))
     old = {c.type: (c.status, c.reason) for c in before.conditions}
     for condition in after.conditions:
         if old.get(condition.type) == (condition.status, condition.reason):
@@ -70,9 +84,10 @@ def events(before: HotUpgradeStatus, after: HotUpgradeStatus) -> list[Event]:
 
 
 def _weights(plan: Plan) -> Weights:
-    """Of new connections, over all pods: each pod gives all of its own to one revision."""
+    """Of new connections, over all pods that serve."""
     serving = plan.count(*Standing) - plan.count(Standing.ABSENT)
-    update = 100 * plan.count(Standing.DONE) // serving if serving else 0
+    held = sum(weight_of(pod) for pod, found in plan.standings if found is Standing.HELD)
+    update = (100 * plan.count(Standing.DONE) + held) // serving if serving else 0
     return Weights(stable=100 - update, update=update)
 
 
@@ -85,26 +100,10 @@ def _with_whole_base(plan: Plan) -> Target:
     return plan.target
 
 
-def _rejected(
-    after: HotUpgradeStatus, seen: Observation, plan: Plan, time: str
-) -> HotUpgradeStatus:
-    if plan.rejection is None:
-        return after
-    why, revision = plan.rejection, plan.rejection.revision
-    tried = entry(after, revision) or HistoryEntry(revision=revision)
-    rejected = msgspec.structs.replace(
-        tried, result="Rejected", reason=why.reason, message=f"{why.pod}: {why.message}", time=time
-    )
-    history = [e for e in after.history if e.revision != revision] + [rejected]
-    return msgspec.structs.replace(
-        after, rejected_revision=revision, rejected_generation=seen.generation, history=history
-    )
-
-
 def _tried(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> HotUpgradeStatus:
     """Keeps artifact and base from the start: new pods boot by them, and a rollback needs them."""
     known = entry(after, target.revision)
-    if known is not None and known.base == target.base and known.result != "Rejected":
+    if known is not None and known.base == target.base and known.result != REJECTED:
         return after
     added = HistoryEntry(
         revision=target.revision,
@@ -120,7 +119,7 @@ def _stable(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> H
     if after.stable_revision == target.revision:
         return after
     known = entry(after, target.revision) or HistoryEntry(revision=target.revision)
-    kept = msgspec.structs.replace(known, result="Stable", time=time, base=target.base)
+    kept = msgspec.structs.replace(known, result=STABLE, time=time, base=target.base)
     after = msgspec.structs.replace(
         after, stable_revision=target.revision, stable_version=target.version
     )
@@ -151,7 +150,3 @@ def _condition(
         observed_generation=generation,
         last_transition_time=old.last_transition_time if old and same else time,
     )
-
-
-def _time(now: datetime) -> str:
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

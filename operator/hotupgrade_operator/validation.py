@@ -1,6 +1,6 @@
 """Pure: what is wrong with a spec that the schema cannot say, and what is not implemented yet."""
 
-import msgspec
+from collections.abc import Sequence
 
 from hotupgrade_api.resource import (
     ArtifactFormat,
@@ -10,6 +10,7 @@ from hotupgrade_api.resource import (
     HandoffResources,
     HotUpgradeSpec,
     NetworkPolicyMode,
+    Step,
     Strategy,
     StrategyType,
 )
@@ -38,12 +39,7 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
         ),
         ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
         ("spec.strategy.type", spec.strategy.type is StrategyType.ROLLING_UPDATE),
-        ("spec.strategy.steps", bool(spec.strategy.steps)),
         ("spec.strategy.fallbackAfter", spec.strategy.fallback_after != Strategy().fallback_after),
-        (
-            "spec.progressDeadlineSeconds",
-            spec.progress_deadline_seconds != _default("progress_deadline_seconds"),
-        ),
         ("spec.analysis", spec.analysis is not None),
         ("spec.trafficRouting", spec.traffic_routing is not None),
         ("spec.networkPolicy.egress", bool(spec.network_policy.egress)),
@@ -51,10 +47,6 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]
     return [field for field, used in checks if used]
-
-
-def _default(field: str) -> object:
-    return next(f.default for f in msgspec.structs.fields(HotUpgradeSpec) if f.name == field)
 
 
 def invalid(spec: HotUpgradeSpec) -> str:
@@ -68,4 +60,22 @@ def invalid(spec: HotUpgradeSpec) -> str:
             f"spec.artifact.replaces is {replaces!r}, which is no word of spec.command "
             f"{spec.command}; one of them is right"
         )
+    return _steps(spec.strategy.steps)
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    """Pods are not taken back by a step: counts of one kind must not fall."""
+    for kind in (int, str):
+        most = -1
+        for index, step in enumerate(steps):
+            value = step.set_pods
+            if not isinstance(value, kind):
+                continue
+            number = value if isinstance(value, int) else int(str(value).rstrip("%"))
+            if number < most:
+                return (
+                    f"spec.strategy.steps[{index}].setPods is {value}, less than a step before; "
+                    "a step takes no pod back, the same or more is right"
+                )
+            most = number
     return ""

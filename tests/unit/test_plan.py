@@ -1,157 +1,21 @@
 """A HotUpgrade's plan, made again from every observation on the way, leads to the goal."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
 
-from hotupgrade_api.agent_messages import AgentStatus, FailureReason, PodState, Progress
-from hotupgrade_api.launcher_messages import Base, LauncherStatus, Mode
-from hotupgrade_api.resource import Artifact, HotUpgradeSpec, HttpSource, Source, WorkloadRef
-from hotupgrade_api.resource_status import HotUpgradeStatus, Phase
+from hotupgrade_api.agent_messages import FailureReason, PodState
+from hotupgrade_api.launcher_messages import Base
+from hotupgrade_api.resource import Source
+from hotupgrade_api.resource_status import Phase
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator import plan, status
-from hotupgrade_operator.observation import Observation, PodObservation, Workload
-from hotupgrade_operator.plan import Adopt, PublishRevision, PushTrust, StartUpgrade, TakeBack
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-GOOD = Artifact(source=Source(http=HttpSource(url="http://a/2")), sha256="2" * 64, version="2")
-BAD = Artifact(source=Source(http=HttpSource(url="http://a/3")), sha256="3" * 64, version="3")
-WORKLOAD = WorkloadRef(api_version="apps/v1", kind="Deployment", name="web")
-
-
-def spec(artifact: Artifact | None, **more: object) -> HotUpgradeSpec:
-    return msgspec.structs.replace(HotUpgradeSpec(workload_ref=WORKLOAD, artifact=artifact), **more)
-
-
-def pod(name: str, image: str = "app:1") -> PodObservation:
-    agent = AgentStatus(
-        pod_uid=name,
-        sequence=0,
-        agent_version="1",
-        base=Base(image=image),
-        launcher=LauncherStatus(sequence=1, mode=Mode.TRANSPARENT),
-        hot_upgrade_uid="u",
-        trust="t",
-    )
-    return PodObservation(name=name, uid=name, agent=agent, revision_label="image")
-
-
-@dataclass
-class World:
-    """A simulated cluster: pods finish what they are told, one step of it at a time."""
-
-    seen: Observation
-    started: list[str]
-    most_at_once: int = 0
-
-    def reconcile(self) -> plan.Plan:
-        made = plan.make(self.seen)
-        after = status.render(self.seen, made, NOW)
-        self.seen = replace(self.seen, status=after)
-        for action in made.actions:
-            self.carry_out(action)
-        running = sum(1 for p in self.seen.pods if self.running(p))
-        self.most_at_once = max(self.most_at_once, running)
-        return made
-
-    @staticmethod
-    def running(pod: PodObservation) -> bool:
-        progress = pod.agent.progress if pod.agent else None
-        return progress is not None and progress.state is PodState.WATCHING
-
-    def carry_out(self, action: plan.Action) -> None:
-        match action:
-            case StartUpgrade():
-                self.started.append(action.id)
-                progress = Progress(
-                    id=action.id,
-                    revision=action.revision,
-                    state=PodState.WATCHING,
-                    version=action.version,
-                )
-                self.change(action.pod, progress=progress)
-            case TakeBack():
-                pass
-            case Adopt():
-                self.change(action.pod, hot_upgrade_uid=self.seen.uid)
-            case PushTrust():
-                self.change(action.pod, trust=self.seen.trust)
-            case PublishRevision():
-                self.put(
-                    replace(
-                        self.find(action.pod.name),
-                        revision_label=action.revision,
-                        version_annotation=action.version,
-                    )
-                )
-
-    def finish(self) -> None:
-        """Every pod ends what it does; the bad artifact fails."""
-        for found in self.seen.pods:
-            progress = found.agent.progress if found.agent else None
-            if progress is None or progress.state is not PodState.WATCHING:
-                continue
-            if progress.revision == revision_of(BAD):
-                failed = msgspec.structs.replace(
-                    progress,
-                    state=PodState.FAILED,
-                    reason=FailureReason.PROBE_FAILED,
-                    message="status is 'DOWN'",
-                )
-                self.change(found, progress=failed)
-                continue
-            done = msgspec.structs.replace(progress, state=PodState.COMMITTED)
-            self.change(
-                found,
-                progress=done,
-                revision=progress.revision,
-                version=progress.version,
-                committed_revision=progress.revision,
-            )
-
-    def change(self, of: PodObservation, **changes: object) -> None:
-        current = self.find(of.name)
-        assert current.agent is not None
-        self.put(replace(current, agent=msgspec.structs.replace(current.agent, **changes)))
-
-    def find(self, name: str) -> PodObservation:
-        return next(p for p in self.seen.pods if p.name == name)
-
-    def put(self, changed: PodObservation) -> None:
-        pods = tuple(changed if p.name == changed.name else p for p in self.seen.pods)
-        self.seen = replace(self.seen, pods=pods)
-
-    def apply(self, wanted: HotUpgradeSpec) -> None:
-        self.seen = replace(self.seen, spec=wanted, generation=self.seen.generation + 1)
-
-    def settle(self) -> None:
-        for _ in range(50):
-            self.reconcile()
-            self.finish()
-        self.reconcile()
-
-    def condition(self, kind: str) -> tuple[str, str]:
-        found = next(c for c in self.seen.status.conditions if c.type == kind)
-        return found.status, found.reason
-
-    def revisions(self) -> set[str]:
-        return {p.agent.revision for p in self.seen.pods if p.agent}
-
-
-def world(artifact: Artifact | None, pods: int = 4, **more: object) -> World:
-    seen = Observation(
-        namespace="default",
-        name="web",
-        uid="u",
-        generation=1,
-        spec=spec(artifact, **more),
-        status=HotUpgradeStatus(),
-        trust="t",
-        pods=tuple(pod(f"web-{n}") for n in range(pods)),
-    )
-    return World(seen, [])
+from hotupgrade_operator.observation import Workload
+from hotupgrade_operator.plan import Adopt, PushTrust, StartUpgrade
+from hotupgrade_operator.target import entry
+from tests.unit.world import BAD, GOOD, NOW, World, pod, spec, world
 
 
 def test_upgrades_every_pod_once_and_at_most_max_concurrent_at_a_time() -> None:
@@ -215,7 +79,7 @@ def test_operator_killed_between_any_two_actions_goes_on(killed_after: int) -> N
     w = world(GOOD)
     carried = 0
     for _ in range(50):
-        made = plan.make(w.seen)
+        made = plan.make(w.seen, w.now)
         if carried + len(made.actions) > killed_after:
             for action in made.actions[: killed_after - carried]:
                 w.carry_out(action)  # and then it was killed: no status was written
@@ -366,7 +230,7 @@ def test_status_stays_equal_while_pods_start_and_time_goes_by() -> None:
     for found in w.seen.pods:
         w.put(replace(found, started=False, agent=None))
     w.reconcile()
-    later = status.render(w.seen, plan.make(w.seen), NOW + timedelta(minutes=1))
+    later = status.render(w.seen, plan.make(w.seen, w.now), NOW + timedelta(minutes=1))
     assert later == w.seen.status
 
 
@@ -382,7 +246,7 @@ def test_digest_of_the_replaced_file_becomes_part_of_the_base() -> None:
     for found in w.seen.pods:
         w.change(found, base=Base(image="app:1", sha256="f" * 64))
     w.settle()
-    known = plan.entry(w.seen.status, revision_of(GOOD))
+    known = entry(w.seen.status, revision_of(GOOD))
     assert known is not None
     assert known.base == Base(image="app:1", sha256="f" * 64)
 
