@@ -90,6 +90,7 @@ func (s *supervisor) start(again *time.Timer) {
 		return
 	}
 	s.pid, s.since = pid, time.Now()
+	time.AfterFunc(restAfter, rest)
 }
 
 // pause sets the timer: longer each time, short again after a good run.
