@@ -28,7 +28,7 @@ test: $(VENV)/stamp  ## everything that needs no cluster
 	set -e; for module in $(GO_MODULES); do (cd $$module && go test -race ./...); done
 
 e2e: $(VENV)/stamp  ## everything on a real Kubernetes, which it builds once; needs root on Linux
-	$(BIN)/python -m tests.cluster run -- $(BIN)/python -m pytest tests/e2e --capture=no --tb=short --no-summary $(ARGS)
+	CI=1 $(BIN)/python -m tests.cluster run -- $(BIN)/python -m pytest tests/e2e --capture=no --tb=short --no-summary $(ARGS)
 
 cluster: $(VENV)/stamp  ## a shell in that Kubernetes, with KUBECONFIG
 	$(BIN)/python -m tests.cluster shell
@@ -36,7 +36,7 @@ cluster: $(VENV)/stamp  ## a shell in that Kubernetes, with KUBECONFIG
 lint: $(VENV)/stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy api operator/hotupgrade_operator sidecar/hotupgrade_agent sidecar/hotupgrade_demo bench tests
+	$(BIN)/mypy api operator/hotupgrade_operator sidecar/hotupgrade_agent sidecar/hotupgrade_demo cli bench tests
 	$(BIN)/lint-imports
 	test -z "$$(gofmt -l $(GO_MODULES))"
 	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done

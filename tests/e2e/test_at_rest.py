@@ -7,7 +7,7 @@ from tests.e2e.manifests import GO
 from tests.e2e.namespace import Namespace
 from tests.e2e.workload import Workload, ask
 
-RECONCILES = 3  # so many more, of which none writes
+RECONCILES = 2  # so many more, of which none writes
 
 
 def test_applying_the_same_spec_again_writes_nothing(

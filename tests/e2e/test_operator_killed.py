@@ -3,6 +3,7 @@
 import random
 import time
 
+from hotupgrade_api.resource_status import Phase
 from tests.e2e.agent import generations
 from tests.e2e.artifacts import Artifacts
 from tests.e2e.cluster import Cluster
@@ -45,10 +46,12 @@ def test_upgrade_ends_right_and_no_pod_is_upgraded_twice(
     before = workload.pods()
     load = Load(namespace, "web", rate=200)
     moments = random.Random(4)
+    phases = []
     for kill in range(1, KILLS + 1):
         version = ("v4", "v2")[kill % 2]
         namespace.apply(workload.hot_upgrade(artifacts.spec(version, version)))
         time.sleep(moments.uniform(0, UPGRADE_SECONDS))  # a random point, not a hope
+        phases.append(namespace.status("web").phase)
         namespace.until("a leader to kill", lambda: kill_leader(cluster))
         workload.until_ready("Upgraded")
         after = workload.pods()
@@ -57,5 +60,7 @@ def test_upgrade_ends_right_and_no_pod_is_upgraded_twice(
         newest = [max(g.number for g in generations(pod, cluster)) for pod in after]
         assert newest == [1 + kill] * 2
     report = load.stop()
+    print(f"killed while it was {', '.join(phases)}")
+    assert Phase.UPGRADING in phases
     assert report.failed == 0, report
     assert [pod.identity for pod in workload.pods()] == [pod.identity for pod in before]
