@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -94,28 +96,49 @@ func established(pids []int, ports map[uint16]bool) int {
 		n = 1 // what cannot be seen may be there
 	}
 	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		raw, err := os.ReadFile(table)
-		if err != nil {
-			continue
-		}
-		for line := range bytes.Lines(raw) {
-			if inode, port, ok := parseEstablished(line); ok && ports[port] && held[inode] {
-				n++
-			}
-		}
+		n += establishedIn(table, held, ports)
 	}
 	return n
 }
 
+// establishedIn reads a table line by line: it has one for each connection in TIME_WAIT, too, and
+// may be many times larger than all of the launcher.
+func establishedIn(table string, held map[uint64]bool, ports map[uint16]bool) (n int) {
+	file, err := os.Open(table)
+	if err != nil {
+		return 0
+	}
+	defer file.Close()
+	lines := bufio.NewReaderSize(file, 4096)
+	for {
+		line, err := lines.ReadSlice('\n')
+		if err != nil {
+			return n
+		}
+		if inode, port, ok := parseEstablished(line); ok && ports[port] && held[inode] {
+			n++
+		}
+	}
+}
+
 func parseEstablished(line []byte) (inode uint64, port uint16, ok bool) {
-	fields := bytes.Fields(line)
-	if len(fields) < 10 || string(fields[3]) != "01" {
-		return 0, 0, false
+	column := 0
+	for field := range bytes.FieldsSeq(line) {
+		switch column {
+		case 1:
+			value, err := strconv.ParseUint(string(field[bytes.LastIndexByte(field, ':')+1:]), 16, 16)
+			if port = uint16(value); err != nil {
+				return 0, 0, false
+			}
+		case 3:
+			if string(field) != "01" {
+				return 0, 0, false
+			}
+		case 9:
+			inode, err := strconv.ParseUint(string(field), 10, 64)
+			return inode, port, err == nil
+		}
+		column++
 	}
-	colon := bytes.LastIndexByte(fields[1], ':')
-	if _, err := fmt.Sscanf(string(fields[1][colon+1:]), "%x", &port); err != nil {
-		return 0, 0, false
-	}
-	_, err := fmt.Sscanf(string(fields[9]), "%d", &inode)
-	return inode, port, err == nil
+	return 0, 0, false
 }
