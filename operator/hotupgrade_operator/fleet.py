@@ -47,10 +47,6 @@ class Fleet(Collector):
     def forget(self, namespace: str, name: str) -> None:
         self._states.pop((namespace, name), None)
 
-    def clear(self) -> None:
-        """Another replica tells of them from now on."""
-        self._states.clear()
-
     def describe(self) -> list[GaugeMetricFamily]:
         return list(_families().values())
 

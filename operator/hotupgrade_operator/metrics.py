@@ -1,17 +1,20 @@
 """The operator's Prometheus metrics, by conventional names with units; label values are bounded.
 
-`namespace` and `name` are a HotUpgrade's: as many as there are of them, gone with it.
+`namespace` and `name` are a HotUpgrade's: as many as there are of them, gone with it. Prometheus
+must be told to keep them (honor_labels), for its own label `namespace` is the operator's.
 """
 
 import sys
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.metrics_page import page
+from hotupgrade_operator.fleet import Fleet
 
 TITLE = "The operator's metrics"
-REGISTRY = CollectorRegistry()
+REGISTRY = CollectorRegistry(auto_describe=True)  # what ProcessCollector has shows only so
 LEADER = Gauge(
     "hotupgrade_operator_leader",
     "1 in the replica that holds the Lease and reconciles.",
@@ -52,18 +55,12 @@ CERTIFICATE_EXPIRY = Gauge(
     ["certificate"],
     registry=REGISTRY,
 )
-PODS = Gauge(
-    "hotupgrade_pods",
-    "Pods of a HotUpgrade, by where they stand on the way to its revision.",
-    ["namespace", "name", "standing"],
-    registry=REGISTRY,
-)
-READY = Gauge(
-    "hotupgrade_ready",
-    "1 where the HotUpgrade's condition Ready is True.",
-    ["namespace", "name"],
-    registry=REGISTRY,
-)
+FLEET = Fleet()
+REGISTRY.register(FLEET)
+ProcessCollector(registry=REGISTRY)
+
+for _reason in FailureReason:
+    REJECTIONS.labels(_reason.value)  # from 0: increase() does not see a series begin
 
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(page(TITLE, REGISTRY))

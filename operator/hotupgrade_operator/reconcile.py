@@ -26,7 +26,8 @@ from hotupgrade_operator import metrics, plan, status
 from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.instant import written
-from hotupgrade_operator.observation import Observation, PodObservation, Standing
+from hotupgrade_operator.measurement import measured
+from hotupgrade_operator.observation import Observation, PodObservation
 from hotupgrade_operator.plan import (
     Adopt,
     Promote,
@@ -81,7 +82,7 @@ class Reconciler:
                 with metrics.RECONCILE_SECONDS.time():
                     goes_on = await self.reconcile(*key)
                 if goes_on is None:
-                    self._forget(key)
+                    metrics.FLEET.forget(*key)
                     return
                 pause = BUSY_SECONDS if goes_on else SETTLED_SECONDS
             except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -97,11 +98,6 @@ class Reconciler:
                     await wake.wait()
             except TimeoutError:
                 pass
-
-    @staticmethod
-    def _forget(key: tuple[str, str]) -> None:
-        metrics.READY.remove_by_labels({"namespace": key[0], "name": key[1]})
-        metrics.PODS.remove_by_labels({"namespace": key[0], "name": key[1]})
 
     async def reconcile(self, namespace: str, name: str) -> bool | None:
         """Once. Says whether something moves; None where the HotUpgrade is gone."""
@@ -262,11 +258,7 @@ def _refused(pod: Pod) -> str:
 def _measure(seen: Observation, made: plan.Plan, after: HotUpgradeStatus) -> None:
     if made.rejection is not None:
         metrics.REJECTIONS.labels(made.rejection.reason).inc()
-    ready = any(c.type == "Ready" and c.status == "True" for c in after.conditions)
-    metrics.READY.labels(seen.namespace, seen.name).set(ready)
-    for found in Standing:
-        count = made.count(found)
-        metrics.PODS.labels(seen.namespace, seen.name, found.value).set(count)
+    metrics.FLEET.put(seen.namespace, seen.name, measured(seen, made, after))
 
 
 def _command(action: StartUpgrade, seen: Observation) -> UpgradeCommand:
