@@ -15,6 +15,7 @@ from tests.cluster.images import archive, catalogue
 from tests.cluster.layout import Layout
 
 RUNS = ROOT / "run"
+KEPT_LOGS = ROOT / "logs-of-failed-start"
 LOCK = "lock"
 NOT_STARTED = 125  # what inside.py exits with where the cluster did not come up
 # Ends with this process, whatever ends it; what runs inside ends with its PID 1.
@@ -63,8 +64,9 @@ class Unit:
     def __exit__(self, *_: object) -> None:
         cgroups.remove(self.layout.cgroup)
         if self._keep_logs:
-            kept = Path(shutil.move(self.layout.logs, ROOT / f"logs-{self.layout.identity}"))
-            say(f"the logs are kept in {kept}")
+            shutil.rmtree(KEPT_LOGS, ignore_errors=True)
+            shutil.move(self.layout.logs, KEPT_LOGS)
+            say(f"the logs are kept in {KEPT_LOGS}")
         shutil.rmtree(self.layout.data, ignore_errors=True)
         self._lock.close()
 
