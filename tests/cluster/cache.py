@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+UNUSED_SECONDS = 24 * 3600.0
 ROOT = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hotupgrade" / "cluster"
 
 
@@ -35,6 +36,7 @@ def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
     """The folder that build() filled, now or at an earlier time with the same key."""
     target = ROOT / f"{name}-{key}"
     if target.is_dir():
+        target.touch()  # in use
         return target
     ROOT.mkdir(parents=True, exist_ok=True)
     with (ROOT / f"{name}.lock").open("w") as lock:
@@ -54,7 +56,8 @@ def cached(name: str, key: str, build: Callable[[Path], None]) -> Path:
 
 
 def _forget_others(name: str, keep: Path) -> None:
-    """The newest other one stays: a branch with other sources may run at the same time."""
-    others = [p for p in ROOT.glob(f"{name}-????????????????") if p != keep]
-    for old in sorted(others, key=lambda p: p.stat().st_mtime)[:-1]:
-        shutil.rmtree(old, ignore_errors=True)
+    """What nobody used for a while: other checkouts, with other sources, may run at this moment."""
+    oldest = time.time() - UNUSED_SECONDS
+    for old in ROOT.glob(f"{name}-{'[0-9a-f]' * 16}"):
+        if old != keep and old.stat().st_mtime < oldest:
+            shutil.rmtree(old, ignore_errors=True)

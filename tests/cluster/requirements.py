@@ -15,6 +15,8 @@ PROGRAMS = {
     "mount": "mount",
     "nft": "nftables",
     "conntrack": "conntrack",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
 }
 FILES = {
     Path("/bin/busybox"): "busybox-static",
