@@ -79,7 +79,7 @@ class HistoryEntry(Wire, frozen=True, kw_only=True):
 
 class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     observed_generation: int = 0
-    phase: Phase = Phase.PENDING
+    phase: str = Phase.PENDING.value  # a str: an older operator must read what a newer one wrote
     current_step_index: int = 0
     stable_revision: str = "image"
     update_revision: str = ""

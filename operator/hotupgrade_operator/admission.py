@@ -22,7 +22,6 @@ from hotupgrade_operator import injection, metrics
 from hotupgrade_operator.certificates import Identity
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.injection import Injection, NotInjected
-from hotupgrade_operator.instant import written
 from hotupgrade_operator.new_pods import boot_config
 from hotupgrade_operator.settings import Settings
 from hotupgrade_operator.status import Event
@@ -143,9 +142,8 @@ class Admission:
 
     async def _tell(self, namespace: str, name: str, uid: str, why: str) -> None:
         event = Event("NotInjected", why, warning=True)
-        time = written(datetime.now(UTC))
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
-                await self._cluster.tell(namespace, name, uid, event, time)
+                await self._cluster.tell(namespace, name, uid, event, datetime.now(UTC))
         except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.warning("cannot write an Event on %s/%s: %s", namespace, name, error)

@@ -4,6 +4,9 @@ import asyncio
 import hashlib
 import ssl
 import tempfile
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +26,8 @@ from hotupgrade_operator.certificates import Identity
 MAX_BYTES = 1 << 20
 MAX_PROVEN = 20_000
 SECONDS = 10.0
+CONNECT_SECONDS = 2.0
+PROVEN_SECONDS = 600.0  # then the token is reviewed again: its pod may be gone
 MOST_CONNECTIONS = 100
 
 
@@ -34,8 +39,14 @@ class AgentRefused(Exception):
     """The agent understood, and does not do it now."""
 
 
+@dataclass(frozen=True)
+class _Proof:
+    pod_uid: str
+    until: float  # of the monotonic clock
+
+
 class TokenReviewer(Protocol):
-    async def pod_uid_of(self, token: str) -> str: ...
+    def pod_uid_of(self, token: str) -> Awaitable[str]: ...
 
 
 def client_context(identity: Identity) -> ssl.SSLContext:
@@ -55,7 +66,7 @@ class Agents:
     def __init__(self, reviewer: TokenReviewer, port: int) -> None:
         self._reviewer = reviewer
         self._port = port
-        self._proven: dict[str, str] = {}  # digest of a token -> pod UID
+        self._proven: dict[str, _Proof] = {}  # by the digest of a token
         self._session: aiohttp.ClientSession | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -63,7 +74,7 @@ class Agents:
         """Also while calls are under way: those end with the certificate that they began with."""
         old = self._session
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=SECONDS),
+            timeout=aiohttp.ClientTimeout(total=SECONDS, sock_connect=CONNECT_SECONDS),
             connector=aiohttp.TCPConnector(ssl=client_context(identity), limit=MOST_CONNECTIONS),
         )
         if old is not None:
@@ -105,17 +116,19 @@ class Agents:
         await self._call("PUT", address, "/v1/trust", update)
 
     async def _prove(self, answer: AgentStatus, address: str) -> None:
-        digest = hashlib.sha256(answer.token.encode()).hexdigest()
-        uid = self._proven.get(digest)
-        if uid is None:
+        digest, now = hashlib.sha256(answer.token.encode()).hexdigest(), time.monotonic()
+        proof = self._proven.get(digest)
+        if proof is None or now >= proof.until:
             uid = await self._reviewer.pod_uid_of(answer.token) if answer.token else ""
+            proof = _Proof(uid, now + PROVEN_SECONDS)
             if uid:
                 if len(self._proven) >= MAX_PROVEN:
                     self._proven.clear()
-                self._proven[digest] = uid
-        if uid != answer.pod_uid:
+                self._proven[digest] = proof
+        if proof.pod_uid != answer.pod_uid:
+            whose = proof.pod_uid or "none"
             raise AgentUnreachable(
-                f"cannot trust the agent at {address}: its token is of pod {uid or 'none'}"
+                f"cannot trust the agent at {address}: its token is of pod {whose}"
             )
 
     async def _call(self, method: str, address: str, path: str, body: Any) -> bytes:

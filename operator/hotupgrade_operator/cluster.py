@@ -1,8 +1,14 @@
 """IO: what the operator reads from and writes to the API server, in small frozen types."""
 
+import asyncio
 import base64
+import functools
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 from kubernetes.aio import client
@@ -18,20 +24,67 @@ from hotupgrade_api.resource import (
     WorkloadRef,
 )
 from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Workload
 from hotupgrade_operator.pods import Pod
 from hotupgrade_operator.status import Event
 
+log = logging.getLogger("hotupgrade.operator")
+
 MERGE = "application/merge-patch+json"
+CALL_SECONDS = 30.0  # the client's own bound is five minutes
+CONFLICT = 409
 POD_UID_CLAIM = "authentication.kubernetes.io/pod-uid"
 
 
-class _Replicas(msgspec.Struct):
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def bounded(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """A call to an API server that has gone silent raises TimeoutError."""
+
+    @functools.wraps(call)
+    async def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        async with asyncio.timeout(CALL_SECONDS):
+            return await call(*args, **kwargs)
+
+    return within
+
+
+class _Generation(msgspec.Struct):
+    generation: int = 0
+
+
+class _WorkloadSpec(msgspec.Struct):
     replicas: int | None = None
 
 
-class _Scaled(msgspec.Struct):
-    spec: _Replicas
+class _WorkloadStatus(msgspec.Struct, rename="camel"):
+    """Of Deployment, ReplicaSet, StatefulSet and DaemonSet."""
+
+    observed_generation: int | None = None
+    replicas: int = 0
+    updated_replicas: int | None = None
+    current_number_scheduled: int = 0
+    updated_number_scheduled: int | None = None
+
+
+class _Workload(msgspec.Struct):
+    metadata: _Generation
+    spec: _WorkloadSpec
+    status: _WorkloadStatus = msgspec.field(default_factory=_WorkloadStatus)
+
+    def rolling(self) -> bool:
+        """Whether pods of an older template live, or will by what the controller has not seen yet;
+        as `kubectl rollout status` judges."""
+        status = self.status
+        seen = status.observed_generation
+        if seen is not None and seen < self.metadata.generation:
+            return True
+        if status.updated_number_scheduled is not None or status.current_number_scheduled:
+            return (status.updated_number_scheduled or 0) < status.current_number_scheduled
+        return status.updated_replicas is not None and status.updated_replicas < status.replicas
 
 
 class _Versioned(msgspec.Struct, rename="camel"):
@@ -57,6 +110,7 @@ class Cluster:
         self._authentication = client.AuthenticationV1Api(api)
         self._admission = client.AdmissionregistrationV1Api(api)
 
+    @bounded
     async def hot_upgrade(self, namespace: str, name: str) -> dict[str, Any] | None:
         """The resource as it is now; None where it is gone."""
         try:
@@ -69,6 +123,7 @@ class Cluster:
             raise
         return dict(found)
 
+    @bounded
     async def workload(self, namespace: str, ref: WorkloadRef) -> Workload:
         read = {
             "Deployment": self._apps.read_namespaced_deployment_without_preload_content,
@@ -76,16 +131,20 @@ class Cluster:
             "DaemonSet": self._apps.read_namespaced_daemon_set_without_preload_content,
             "ReplicaSet": self._apps.read_namespaced_replica_set_without_preload_content,
         }.get(ref.kind)
-        if read is None:
+        if ref.api_version != "apps/v1":
             return Workload()  # a custom one: its pods carry the label, that is all we need
+        if read is None:
+            return Workload(found=False)
         try:
             raw = await _body(await read(name=ref.name, namespace=namespace))
         except client.ApiException as error:
             if error.status == 404:
                 return Workload(found=False)
             raise
-        return Workload(replicas=msgspec.json.decode(raw, type=_Scaled).spec.replicas)
+        found = msgspec.json.decode(raw, type=_Workload)
+        return Workload(replicas=found.spec.replicas, rolling=found.rolling())
 
+    @bounded
     async def publish(self, namespace: str, pod: str, revision: str, version: str) -> Pod:
         """Returns the pod as it is after it."""
         body = {
@@ -99,6 +158,7 @@ class Cluster:
         )
         return msgspec.json.decode(await _body(response), type=Pod)
 
+    @bounded
     async def write_status(
         self, namespace: str, name: str, version: str, status: HotUpgradeStatus
     ) -> None:
@@ -113,9 +173,13 @@ class Cluster:
             GROUP, API_VERSION, namespace, PLURAL, name, body, _content_type=MERGE
         )
 
-    async def tell(self, namespace: str, name: str, uid: str, event: Event, time: str) -> None:
+    @bounded
+    async def tell(self, namespace: str, name: str, uid: str, event: Event, now: datetime) -> None:
+        """An Event that cannot be written is logged: what it tells stands in the status, too."""
+        identity = "\0".join((uid, event.key, event.reason, event.message))
+        digest, time = hashlib.sha256(identity.encode()).hexdigest()[:16], written(now)
         body: Any = {
-            "metadata": {"generateName": f"{name}.", "namespace": namespace},
+            "metadata": {"name": f"{name}.{digest}", "namespace": namespace},
             "involvedObject": {
                 "apiVersion": f"{GROUP}/{API_VERSION}",
                 "kind": KIND,
@@ -132,8 +196,13 @@ class Cluster:
             "count": 1,
         }
         create = self._core.create_namespaced_event_without_preload_content
-        await _body(await create(namespace, body))
+        try:
+            await _body(await create(namespace, body))
+        except client.ApiException as error:
+            if error.status != CONFLICT:  # told already
+                log.warning("cannot write an Event on %s/%s: %s", namespace, name, error.reason)
 
+    @bounded
     async def pod_uid_of(self, token: str) -> str:
         """TokenReview: the UID of the pod that the token is bound to; empty where it is bad."""
         body: Any = {
@@ -149,6 +218,7 @@ class Cluster:
         uids = status.get("user", {}).get("extra", {}).get(POD_UID_CLAIM, [])
         return str(uids[0]) if uids else ""
 
+    @bounded
     async def secret(self, namespace: str, name: str) -> "Secret | None":
         read = self._core.read_namespaced_secret_without_preload_content
         try:
@@ -161,6 +231,7 @@ class Cluster:
         data = {key: base64.b64decode(value) for key, value in found.data.items()}
         return Secret(data, found.metadata.resource_version)
 
+    @bounded
     async def write_secret(
         self, namespace: str, name: str, data: dict[str, bytes], version: str
     ) -> None:
@@ -175,6 +246,7 @@ class Cluster:
         update = self._core.replace_namespaced_secret_without_preload_content
         await _body(await update(name, namespace, body))
 
+    @bounded
     async def trust_webhook(self, name: str, ca_bundle: bytes) -> bool:
         """Puts the CA bundle into each webhook of the configuration; says whether it changed."""
         configuration = await self._admission.read_mutating_webhook_configuration(name)

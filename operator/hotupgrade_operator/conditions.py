@@ -45,6 +45,9 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         ready = Fact("True", _done_reason(plan), progress)
     elif stuck := _stuck(plan):
         ready = Fact("False", stuck[1].value, f"{progress}; {stuck[0].name}: {_why(*stuck)}")
+    elif plan.rolling:
+        text = "the workload's own rollout comes first: a revision holds for one image"
+        ready = Fact("False", "WorkloadRolling", text)
     elif plan.overdue:
         deadline = seen.spec.progress_deadline_seconds
         text = f"nothing moved for {deadline} s; {progress}"
@@ -124,17 +127,20 @@ def _verified(plan: Plan, rejected: HistoryEntry | None) -> Fact:
         if found is Standing.DONE:
             return Fact("True", "DigestMatches")
         moving = found in (Standing.RUNNING, Standing.HELD)
-        if moving and progress and progress.state not in UNFETCHED:
+        if moving and progress and not (progress.state in UNFETCHED or progress.reason):
             return Fact("True", "DigestMatches")
     return Fact("Unknown", "NotFetched")
 
 
 def _hot_capable(plan: Plan) -> Fact:
-    pods = [pod for pod, found in plan.standings if found is Standing.NOT_CAPABLE]
-    if not pods:
+    asked = [(pod, pod.agent) for pod, _ in plan.standings if pod.agent and pod.agent.launcher]
+    plain = [(pod, agent) for pod, agent in asked if not agent.hot_capable]
+    if not asked:
+        return Fact("Unknown", "NoAgentAnswered")
+    if not plain:
         return Fact("True", "HotCapable")
-    why = pods[0].agent.reason if pods[0].agent else ""
-    return Fact("False", "NotHotCapable", f"{len(pods)} pods, {pods[0].name}: {why}")
+    pod, agent = plain[0]
+    return Fact("False", "NotHotCapable", f"{len(plain)} pods, {pod.name}: {agent.reason}")
 
 
 def _fallback(seen: Observation, plan: Plan) -> Fact:
@@ -169,11 +175,13 @@ def _degraded(plan: Plan) -> Fact:
 
 
 def complete(seen: Observation, plan: Plan) -> bool:
-    """Every pod that there is runs the target; a pod that another image runs in is none of it."""
+    """Every pod that there is runs the target. A pod that starts or ends is not there: one that
+    starts boots what is stable, and is brought to the target later. Nor is one of another image."""
     if not plan.standings:
         return seen.workload.replicas == 0
-    rest = [found for _, found in plan.standings if found is not Standing.SUPERSEDED]
-    return all(found is Standing.DONE for found in rest)
+    there = [found for _, found in plan.standings if found is not Standing.ABSENT]
+    rest = [found for found in there if found is not Standing.SUPERSEDED]
+    return bool(there) and all(found is Standing.DONE for found in rest)
 
 
 def _done_reason(plan: Plan) -> str:
@@ -187,7 +195,7 @@ def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
     rest = [
         (pod, found)
         for pod, found in plan.standings
-        if found not in (Standing.DONE, Standing.SUPERSEDED)
+        if found not in (Standing.DONE, Standing.SUPERSEDED, Standing.ABSENT)
     ]
     if rest and all(found in HOPELESS for _, found in rest):
         return rest[0]

@@ -19,10 +19,12 @@ import kopf
 from kubernetes.aio import client, config
 
 from hotupgrade_operator import handlers, metrics, observability
+from hotupgrade_operator.act import Actor
 from hotupgrade_operator.admission import Admission
 from hotupgrade_operator.agents import Agents
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.lease import Lease
+from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
 from hotupgrade_operator.reconcile import Reconciler
 from hotupgrade_operator.settings import Settings, SettingsError
@@ -73,7 +75,8 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
     agents = Agents(cluster, settings.agent_port)
     trust.use(agents.use)
     pods = Pods(api)
-    reconciler = Reconciler(cluster, agents, pods, trust)
+    observer = Observer(cluster, agents, pods, trust)
+    reconciler = Reconciler(cluster, observer, Actor(cluster, agents, pods, trust), pods)
     pods.subscribe(reconciler.wake)
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler, api.configuration.host)

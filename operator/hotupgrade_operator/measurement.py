@@ -15,7 +15,7 @@ def measured(seen: Observation, made: Plan, after: HotUpgradeStatus) -> State:
     event hides it from rate() and increase()."""
     analysis = Counter(metric.phase for metric in after.analysis)
     return State(
-        phase=after.phase.value,
+        phase=after.phase,
         conditions=tuple(ConditionState(c.type, c.status, c.reason) for c in after.conditions),
         pods={found.value: made.count(found) for found in Standing},
         revisions=_revisions(seen),

@@ -8,6 +8,7 @@ from hotupgrade_api.resource import HotUpgradeSpec, NewPodsRevision
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator.target import entry, is_rejected
+from hotupgrade_operator.validation import invalid, not_implemented
 
 
 def boot_config(
@@ -19,9 +20,10 @@ def boot_config(
     nothing = BootConfig(on_fetch_failure=spec.new_pods.on_fetch_failure.value)
     revision, version, artifact = status.stable_revision, "", None
     latest = revision_of(spec.artifact)
-    if spec.new_pods.revision is NewPodsRevision.LATEST and not is_rejected(
-        status, latest, generation
-    ):
+    # What the operator would refuse is not booted either.
+    refused = bool(not_implemented(spec) or invalid(spec))
+    refused = refused or is_rejected(status, latest, generation)
+    if spec.new_pods.revision is NewPodsRevision.LATEST and not refused:
         revision, artifact = latest, spec.artifact
     known = entry(status, revision)
     base = known.base if known and known.base else Base()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from hotupgrade_api.agent_messages import AgentStatus, PodState
+from hotupgrade_api.agent_messages import AgentStatus, FailureReason, PodState
 from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
 
@@ -12,10 +12,14 @@ FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 
 @dataclass(frozen=True)
 class Workload:
-    """replicas: as its spec has them; None where its kind has none, or is not known to us."""
+    """replicas: as its spec has them; None where its kind has none, or is not known to us.
+
+    rolling: its own rollout is under way, so that pods of two templates live.
+    """
 
     found: bool = True
     replicas: int | None = None
+    rolling: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Observation:
     status: HotUpgradeStatus
     pods: tuple[PodObservation, ...] = ()
     workload: Workload = Workload()
+    malformed: str = ""  # why the spec could not be read; it is a default one then
     request: str = ""  # the annotation hotupgrade.io/request
     trust: str = ""  # digest of the CA bundle that agents must trust; empty: do not push
 
@@ -68,16 +73,27 @@ class Standing(Enum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try of one revision, and the image that the revision holds for (empty: any)."""
+    """One attempt at one revision, and the image that the revision holds for (empty: any)."""
 
     revision: str
+    owner: str  # the HotUpgrade's UID: generations begin at 1 again where it is made anew
     generation: int
     number: int
     base_image: str
 
-    def command_id(self, pod: PodObservation) -> str:
-        """The same for each try of an operator that was killed: an agent does it once."""
-        return f"{self.revision}.{self.generation}.{self.number}.{pod.uid}"
+    def command_id(self, tries: int = 0) -> str:
+        """The same from an operator that was killed and from the next: an agent does it once."""
+        return f"{self.revision}.{self.owner}.{self.generation}.{self.number}.{tries}"
+
+    def tries_of(self, pod: PodObservation) -> int:
+        """How many tries of this attempt have failed in the pod, by what its agent did last."""
+        progress = pod.agent.progress if pod.agent else None
+        if progress is None or progress.state is not PodState.FAILED:
+            return 0
+        prefix, _, tries = progress.id.rpartition(".")
+        if f"{prefix}.0" != self.command_id() or not tries.isdecimal():
+            return 0
+        return int(tries) + 1
 
 
 def standing(pod: PodObservation, attempt: Attempt) -> Standing:
@@ -88,13 +104,15 @@ def standing(pod: PodObservation, attempt: Attempt) -> Standing:
         return Standing.ABSENT
     if not pod.injected:
         return Standing.NOT_INJECTED
-    if agent is None or agent.launcher is None:
+    if agent is None:
         return Standing.UNREACHABLE
     progress = agent.progress
     if progress is not None and progress.state not in FINAL:
         if progress.revision != revision:
             return Standing.OTHER
         return Standing.HELD if progress.state is PodState.HOLDING else Standing.RUNNING
+    if agent.launcher is None:
+        return Standing.UNREACHABLE
     if base_image and agent.base.image and agent.base.image != base_image:
         return Standing.SUPERSEDED
     if agent.revision == revision and agent.committed_revision == revision:
@@ -103,10 +121,7 @@ def standing(pod: PodObservation, attempt: Attempt) -> Standing:
         return Standing.SUPERSEDED  # staged at its boot, and its launcher found another base
     if not agent.hot_capable:
         return Standing.NOT_CAPABLE
-    if (
-        progress is not None
-        and progress.state is PodState.FAILED
-        and progress.id == attempt.command_id(pod)
-    ):
-        return Standing.FAILED
+    if progress is not None and attempt.tries_of(pod):
+        superseded = progress.reason is FailureReason.SUPERSEDED
+        return Standing.SUPERSEDED if superseded else Standing.FAILED
     return Standing.WAITING

@@ -23,6 +23,9 @@ from hotupgrade_operator.validation import invalid, not_implemented
 
 # What runs the revision, or is on its way to it.
 UPDATED = (Standing.RUNNING, Standing.HELD, Standing.DONE)
+# What holds one of maxConcurrent places. A pod that fell silent may be in the midst of its upgrade.
+BUSY = (Standing.RUNNING, Standing.OTHER, Standing.UNREACHABLE)
+FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 10.0, 300.0
 
 
 class Goal(Enum):
@@ -121,6 +124,7 @@ class Plan:
     rejection: Rejection | None = None
     refused: str = ""  # why the spec cannot be carried out
     refused_reason: str = ""  # InvalidSpec, NotImplemented, WorkloadNotFound
+    rolling: bool = False  # the workload's own rollout comes first
     overdue: bool = False  # nothing moved for progressDeadlineSeconds
     request: requests.Handled | None = None
 
@@ -138,21 +142,26 @@ def make(seen: Observation, now: datetime) -> Plan:
     rejected = is_rejected(status, aim.revision, seen.generation)
     target = stable(status) if rejected else aim
     standings = _standings(seen, target)
-    rejection = None if rejected else _rejection(standings)
+    # A pod that fails to come to what all others run is in trouble, not the revision.
+    tried = not rejected and aim.revision != status.stable_revision
+    rejection = _rejection(standings) if tried else None
     if rejection is not None:
         target = stable(status)
         standings = _standings(seen, target)
     goal = Goal.TAKE_BACK if rejected or rejection else Goal.UPGRADE
-    if goal is Goal.UPGRADE and (spec.paused or status.paused):
+    rolling = seen.workload.rolling and status.update_revision != target.revision
+    if goal is Goal.UPGRADE and (spec.paused or status.paused or rolling):
         goal = Goal.NOTHING
-    status = rollout.begun(status, target, now)
+    if not rolling:
+        status = rollout.begun(status, target, now)
     if goal is Goal.UPGRADE:
         status = rollout.advanced(spec, status, target, standings, now)
-    actions = _care(seen, standings) + _publish(standings)
+    actions = _care(seen, standings)
     if goal is Goal.UPGRADE:
         actions += _upgrade(replace(seen, status=status), target, standings, now)
     elif goal is Goal.TAKE_BACK:
-        actions += _take_back(seen, target, standings)
+        actions += _take_back(seen, target, standings, now)
+    actions += _publish(standings)  # last: no label is worth a rollback that waits
     return Plan(
         goal,
         target,
@@ -160,12 +169,15 @@ def make(seen: Observation, now: datetime) -> Plan:
         standings,
         tuple(actions),
         rejection,
+        rolling=rolling,
         overdue=goal is Goal.UPGRADE and rollout.overdue(spec, status, now),
         request=request,
     )
 
 
 def _refusal(seen: Observation) -> tuple[str, str]:
+    if seen.malformed:
+        return "InvalidSpec", seen.malformed
     if fields := not_implemented(seen.spec):
         return "NotImplemented", f"cannot act on {', '.join(fields)}: not implemented yet"
     if why := invalid(seen.spec):
@@ -179,7 +191,7 @@ def _refusal(seen: Observation) -> tuple[str, str]:
 def _attempt(seen: Observation, target: Target) -> Attempt:
     # `image` holds for any image: it is what the image itself has.
     image = target.base_image if target.artifact else ""
-    return Attempt(target.revision, seen.generation, seen.status.attempt, image)
+    return Attempt(target.revision, seen.uid, seen.generation, seen.status.attempt, image)
 
 
 def _standings(seen: Observation, target: Target) -> tuple[tuple[PodObservation, Standing], ...]:
@@ -235,7 +247,7 @@ def _upgrade(
     stage = rollout.stage(seen.spec, seen.status, target, pods)
     over = rollout.window_over(seen.spec, seen.status, now) or not stage.held
     inside = sum(1 for _, found in standings if found in UPDATED)
-    busy = sum(1 for _, found in standings if found in (Standing.RUNNING, Standing.OTHER))
+    busy = sum(1 for _, found in standings if found in BUSY)
     room = min(
         rollout.concurrency(seen.spec.strategy.max_concurrent, pods) - busy, stage.pods - inside
     )
@@ -247,6 +259,8 @@ def _upgrade(
             actions += _steer(pod, target, stage, over)
         elif found is Standing.WAITING and room > 0:
             room -= 1
+            actions.append(_start(seen, pod, target, stage.held))
+        elif found is Standing.FAILED and _may_try_again(pod, seen, target, now):
             actions.append(_start(seen, pod, target, stage.held))
     return actions
 
@@ -263,16 +277,31 @@ def _steer(pod: PodObservation, target: Target, stage: Stage, over: bool) -> lis
 
 
 def _take_back(
-    seen: Observation, target: Target, standings: tuple[tuple[PodObservation, Standing], ...]
+    seen: Observation,
+    target: Target,
+    standings: tuple[tuple[PodObservation, Standing], ...],
+    now: datetime,
 ) -> list[Action]:
     """Going back does not wait its turn: a bad version is taken back everywhere at once."""
     actions: list[Action] = []
     for pod, found in standings:
         if found is Standing.OTHER:
             actions.append(_back(pod, target))
-        elif found is Standing.WAITING:
+        elif found is Standing.WAITING or (
+            found is Standing.FAILED and _may_try_again(pod, seen, target, now)
+        ):
             actions.append(_start(seen, pod, target, hold=False))
     return actions
+
+
+def _may_try_again(pod: PodObservation, seen: Observation, target: Target, now: datetime) -> bool:
+    """A pod that failed to come to the stable revision is tried again, less and less often."""
+    progress = pod.agent.progress if pod.agent else None
+    if progress is None:
+        return False
+    tries = _attempt(seen, target).tries_of(pod)
+    pause = min(FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 10), MOST_PAUSE_SECONDS)
+    return bool(now.timestamp() - progress.finished_at >= pause)
 
 
 def _back(pod: PodObservation, target: Target) -> TakeBack:
@@ -284,4 +313,5 @@ def _back(pod: PodObservation, target: Target) -> TakeBack:
 
 
 def _start(seen: Observation, pod: PodObservation, target: Target, hold: bool) -> StartUpgrade:
-    return StartUpgrade(pod, _attempt(seen, target).command_id(pod), target, hold)
+    attempt = _attempt(seen, target)
+    return StartUpgrade(pod, attempt.command_id(attempt.tries_of(pod)), target, hold)

@@ -28,6 +28,14 @@ FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.5, 30.0
 MAX_LINE_BYTES = 4 << 20  # a pod is 1.5 MiB at most, as etcd holds it
 GONE = 410
 
+# DecodeError: something in between answered in the API server's place.
+FAILURES = (
+    client.ApiException,
+    aiohttp.ClientError,
+    msgspec.DecodeError,
+    OSError,
+    TimeoutError,
+)
 Key = tuple[str, str]  # namespace and name
 
 
@@ -91,6 +99,11 @@ class Pod(msgspec.Struct, frozen=True):
         """Its containers run, and it has an address."""
         return self.status.phase == "Running" and bool(self.status.pod_ip)
 
+    @property
+    def ended(self) -> bool:
+        """It runs no more and never will: evicted, or a pod that has run to its end."""
+        return self.status.phase in ("Failed", "Succeeded")
+
     def has_init_container(self, name: str) -> bool:
         return any(c.name == name for c in self.spec.init_containers)
 
@@ -150,12 +163,13 @@ class Pods:
         keys = self._by_owner.get((namespace, hot_upgrade), set())
         return [self._pods[key] for key in sorted(keys)]
 
-    def learn(self, pod: Pod) -> None:
+    def learn(self, pod: Pod, listed: bool = False) -> None:
         """A pod as it is now. What is older than what we know is left out: an answer to a write
-        and the watch race each other, and resource versions of one kind are ordered (KEP-5504)."""
+        and the watch race each other, and resource versions of one kind are ordered (KEP-5504).
+        What was listed holds whatever its version is: etcd may have been restored."""
         known = self._pods.get(pod.key)
         same = known is not None and known.metadata.uid == pod.metadata.uid
-        if same and known is not None and _version(pod) < _version(known):
+        if same and known is not None and not listed and _version(pod) < _version(known):
             return
         self._forget(pod.key)
         self._pods[pod.key] = pod
@@ -193,7 +207,8 @@ class Pods:
                     pause = FIRST_PAUSE_SECONDS
             except WatchEnded as error:
                 log.info("lists the pods anew: %s", error)
-            except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                await asyncio.sleep(FIRST_PAUSE_SECONDS)  # a list of all pods costs
+            except FAILURES as error:
                 log.warning("cannot watch pods, trying again in %g s: %s", pause, error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_PAUSE_SECONDS)
@@ -213,7 +228,7 @@ class Pods:
             page = msgspec.json.decode(raw, type=_Page)
             for pod in page.items:
                 found.add(pod.key)
-                self.learn(pod)
+                self.learn(pod, listed=True)
             start = page.metadata.continue_
             if not start:
                 break

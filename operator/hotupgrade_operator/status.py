@@ -25,6 +25,7 @@ class Event:
     reason: str
     message: str
     warning: bool = False
+    key: str = ""  # one for each attempt: the same Event of it is told once
 
 
 def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
@@ -36,8 +37,8 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         pods=sum(1 for p in seen.pods if not p.terminating),
         updated_pods=plan.count(Standing.DONE, Standing.HELD),
         ready_pods=sum(1 for p in seen.pods if p.ready and not p.terminating),
-        update_revision=plan.target.revision,
-        update_version=plan.target.version,
+        update_revision=before.update_revision if plan.rolling else plan.target.revision,
+        update_version=before.update_version if plan.rolling else plan.target.version,
         failed_pods=failed_pods(plan)[:MOST_FAILED_PODS],
         weights=_weights(plan),
     )
@@ -50,6 +51,8 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         after = rejected(after, why.revision, seen.generation, noted)
     if plan.goal is Goal.UPGRADE and before.stable_revision != plan.target.revision:
         after = _tried(after, plan.target, time, seen.spec.revision_history_limit)
+    if plan.goal in (Goal.UPGRADE, Goal.NOTHING):
+        after = _fresh(after, plan.target)
     done = complete(seen, plan)
     if done and plan.goal is Goal.UPGRADE and plan.count(Standing.DONE):
         target = _with_whole_base(plan)
@@ -58,13 +61,15 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
     conditions = [
         _condition(before, kind, fact, seen.generation, time) for kind, fact in found.items()
     ]
-    return msgspec.structs.replace(after, conditions=conditions, phase=phase(plan, found, done))
+    return msgspec.structs.replace(
+        after, conditions=conditions, phase=phase(plan, found, done).value
+    )
 
 
-def events(before: HotUpgradeStatus, after: HotUpgradeStatus, plan: Plan) -> list[Event]:
+def events(seen: Observation, after: HotUpgradeStatus, plan: Plan) -> list[Event]:
     """One Event for each condition whose status or reason changed to something to be told, for each
     step that began, and for a request."""
-    told = []
+    before, told = seen.status, []
     if plan.request is not None and plan.request.refused:
         told.append(Event("RequestRefused", plan.request.refused, warning=True))
     elif plan.request is not None and plan.request.done:
@@ -80,7 +85,7 @@ def events(before: HotUpgradeStatus, after: HotUpgradeStatus, plan: Plan) -> lis
             told.append(Event(condition.reason, condition.message, warning))
         elif condition.type in ("Superseded", "Degraded") and condition.status == "True":
             told.append(Event(condition.reason, condition.message, warning=True))
-    return told
+    return [replace(event, key=f"{seen.generation}.{after.attempt}") for event in told]
 
 
 def _weights(plan: Plan) -> Weights:
@@ -113,6 +118,17 @@ def _tried(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> Ho
         base=target.base,
     )
     return _with_history(after, added, limit)
+
+
+def _fresh(after: HotUpgradeStatus, target: Target) -> HotUpgradeStatus:
+    """The spec may name another source, or another version, for the same bytes: new pods boot by
+    what the history has."""
+    known = entry(after, target.revision)
+    if known is None or (known.artifact, known.version) == (target.artifact, target.version):
+        return after
+    fresh = msgspec.structs.replace(known, artifact=target.artifact, version=target.version)
+    history = [fresh if e is known else e for e in after.history]
+    return msgspec.structs.replace(after, history=history)
 
 
 def _stable(after: HotUpgradeStatus, target: Target, time: str, limit: int) -> HotUpgradeStatus:

@@ -60,6 +60,9 @@ def invalid(spec: HotUpgradeSpec) -> str:
             f"spec.artifact.replaces is {replaces!r}, which is no word of spec.command "
             f"{spec.command}; one of them is right"
         )
+    most = spec.strategy.max_concurrent
+    if (most if isinstance(most, int) else int(most.rstrip("%"))) < 1:
+        return f"spec.strategy.maxConcurrent is {most}; 1 or more, or 1% to 100%, is right"
     return _steps(spec.strategy.steps)
 
 
@@ -72,6 +75,8 @@ def _steps(steps: Sequence[Step]) -> str:
             if not isinstance(value, kind):
                 continue
             number = value if isinstance(value, int) else int(str(value).rstrip("%"))
+            if number < 0:
+                return f"spec.strategy.steps[{index}].setPods is {value}; 0 or more is right"
             if number < most:
                 return (
                     f"spec.strategy.steps[{index}].setPods is {value}, less than a step before; "

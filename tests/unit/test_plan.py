@@ -8,8 +8,8 @@ import pytest
 
 from hotupgrade_api.agent_messages import FailureReason, PodState
 from hotupgrade_api.launcher_messages import Base
-from hotupgrade_api.resource import Source
-from hotupgrade_api.resource_status import Phase
+from hotupgrade_api.resource import HttpSource, Source, Strategy
+from hotupgrade_api.resource_status import HotUpgradeStatus, Phase
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator import plan, status
 from hotupgrade_operator.observation import Workload
@@ -45,7 +45,7 @@ def test_first_failure_takes_every_pod_back_and_names_pod_and_reason() -> None:
     assert w.revisions() == {revision_of(GOOD)}
     assert w.condition("Ready") == ("False", "ProbeFailed")
     assert w.condition("Stalled")[0] == "True"
-    assert w.seen.status.phase is Phase.ABORTED
+    assert w.seen.status.phase == Phase.ABORTED
     ready = w.seen.status.conditions[0]
     assert "web-" in ready.message
     assert "DOWN" in ready.message
@@ -238,7 +238,140 @@ def test_pod_that_cannot_take_part_is_not_said_to_be_rolled_back() -> None:
     w = world(GOOD)
     w.put(replace(w.find("web-1"), injected=False, agent=None))
     w.settle()
-    assert w.seen.status.phase is Phase.UPGRADING
+    assert w.seen.status.phase == Phase.UPGRADING
+
+
+def test_pod_that_starts_or_ends_keeps_no_upgrade_from_its_end() -> None:
+    w = world(GOOD)
+    w.put(replace(w.find("web-0"), started=False, agent=None))
+    w.put(replace(w.find("web-1"), terminating=True, agent=None))
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+    assert w.seen.status.stable_revision == revision_of(GOOD)
+    w.put(replace(pod("web-0")))  # it has booted what was stable when it was made
+    assert w.reconcile().actions != ()
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_pod_that_breaks_while_it_is_upgraded_keeps_its_place(silent: bool) -> None:
+    w = world(GOOD, pods=4, strategy=Strategy(max_concurrent=1))
+    w.reconcile()
+    first = w.find("web-0")
+    assert first.agent is not None
+    if silent:
+        w.put(replace(first, agent=None, agent_error="no answer"))
+    else:
+        w.change(first, launcher=None)
+    assert not [a for a in w.reconcile().actions if isinstance(a, StartUpgrade)]
+
+
+def test_new_source_of_the_same_bytes_reaches_new_pods() -> None:
+    w = world(GOOD)
+    w.settle()
+    moved = msgspec.structs.replace(GOOD, source=Source(http=HttpSource(url="http://b/2")))
+    w.apply(spec(moved))
+    w.settle()
+    known = entry(w.seen.status, revision_of(GOOD))
+    assert known is not None
+    assert known.artifact == moved
+
+
+def failed(w: World, name: str) -> None:
+    """What the pod's agent was last told has failed, just now."""
+    w.progress(
+        w.find(name),
+        state=PodState.FAILED,
+        reason=FailureReason.FETCH_FAILED,
+        message="503",
+        finished_at=w.now.timestamp(),
+    )
+
+
+def starts(w: World) -> list[str]:
+    return [a.id for a in w.reconcile().actions if isinstance(a, StartUpgrade)]
+
+
+def test_way_back_that_fails_is_tried_again_less_and_less_often() -> None:
+    w = world(GOOD)
+    w.settle()
+    bad = revision_of(BAD)
+    w.change(w.find("web-0"), revision=bad, committed_revision=bad)
+    w.apply(spec(BAD))
+    w.reconcile()
+    w.finish()
+    ids = []
+    for _ in range(3):
+        ids += starts(w)
+        failed(w, "web-0")
+        assert starts(w) == []
+        w.wait(plan.MOST_PAUSE_SECONDS)
+    assert len(ids) == len(set(ids)) == 3
+    w.settle()
+    assert w.revisions() == {revision_of(GOOD)}
+
+
+def test_pod_that_cannot_come_to_the_stable_revision_does_not_reject_it() -> None:
+    w = world(GOOD)
+    w.settle()
+    w.put(replace(pod("web-1")))
+    assert len(starts(w)) == 1
+    failed(w, "web-1")
+    w.reconcile()
+    assert w.condition("Degraded") == ("True", "Failed")
+    assert w.condition("Stalled")[0] == "False"
+    assert w.seen.status.rejected_revision == ""
+    w.wait(plan.FIRST_PAUSE_SECONDS)
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+def test_hot_upgrade_that_is_made_anew_does_not_inherit_old_failures() -> None:
+    w = world(BAD)
+    w.settle()
+    assert w.condition("Ready") == ("False", "ProbeFailed")
+    w.seen = replace(w.seen, uid="anew", status=HotUpgradeStatus(), spec=spec(GOOD))
+    tried = replace(w.seen, spec=spec(BAD))
+    assert plan.make(tried, w.now).rejection is None
+
+
+def test_new_revision_waits_for_the_workloads_own_rollout() -> None:
+    w = world(GOOD)
+    w.seen = replace(w.seen, workload=Workload(rolling=True))
+    w.settle()
+    assert w.started == []
+    assert w.condition("Ready") == ("False", "WorkloadRolling")
+    w.seen = replace(w.seen, workload=Workload())
+    w.settle()
+    assert w.condition("Ready") == ("True", "Upgraded")
+
+
+def test_hot_capable_is_told_before_the_first_upgrade() -> None:
+    w = world(None)
+    w.change(w.find("web-1"), hot_capable=False, reason="no seccomp listener")
+    w.reconcile()
+    assert w.condition("HotCapable") == ("False", "NotHotCapable")
+    for found in w.seen.pods:
+        w.put(replace(found, agent=None, agent_error="no answer"))
+    w.reconcile()
+    assert w.condition("HotCapable") == ("Unknown", "NoAgentAnswered")
+
+
+def test_spec_that_cannot_be_read_is_refused_with_the_reason() -> None:
+    w = world(GOOD)
+    w.seen = replace(w.seen, malformed="cannot read spec: Expected `int`")
+    w.settle()
+    assert w.condition("Ready") == ("False", "InvalidSpec")
+    assert w.started == []
+
+
+@pytest.mark.parametrize("value", [0, -3, "0%"])
+def test_concurrency_of_none_is_refused(value: int | str) -> None:
+    w = world(GOOD, strategy=Strategy(max_concurrent=value))
+    w.settle()
+    assert w.condition("Ready") == ("False", "InvalidSpec")
+    assert "maxConcurrent" in w.seen.status.conditions[0].message
 
 
 def test_digest_of_the_replaced_file_becomes_part_of_the_base() -> None:

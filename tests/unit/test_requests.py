@@ -130,12 +130,11 @@ def test_request_that_makes_no_sense_is_refused_with_the_reason(
     assert callable(make)
     w: World = make()
     w.request(f"{verb}/1")
-    before = w.seen.status
     made = plan.make(w.seen, w.now)
     after = status.render(w.seen, made, w.now)
     assert made.request is not None
     assert why in made.request.refused
-    told = [e for e in status.events(before, after, made) if e.reason == "RequestRefused"]
+    told = [e for e in status.events(w.seen, after, made) if e.reason == "RequestRefused"]
     assert [e.message for e in told] == [made.request.refused]
     assert after.handled_request == f"{verb}/1"
 

@@ -60,7 +60,7 @@ def test_set_pods_upgrades_so_many_and_no_more() -> None:
     run(w)
     assert weights(w) == [100]
     assert w.condition("Paused") == ("True", "PauseStep")
-    assert w.seen.status.phase is Phase.PAUSED
+    assert w.seen.status.phase == Phase.PAUSED
     w.request("promote/1")
     run(w)
     assert weights(w) == [100, 100]

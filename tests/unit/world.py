@@ -72,7 +72,7 @@ class World:
     def carry_out(self, action: plan.Action) -> None:
         match action:
             case StartUpgrade():
-                self.started.append(action.id)
+                self.started.append(f"{action.pod.name} {action.id}")
                 progress = Progress(
                     id=action.id,
                     revision=action.target.revision,
