@@ -1,0 +1,1 @@
+"""`kubectl hotupgrade`: what people look at, ask for and check."""

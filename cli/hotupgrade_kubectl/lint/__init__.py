@@ -1,0 +1,1 @@
+"""Checks manifests offline, by the rules that the cluster has."""

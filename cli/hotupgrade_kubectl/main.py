@@ -1,0 +1,141 @@
+"""The console script `kubectl-hotupgrade`, which kubectl runs as `kubectl hotupgrade`.
+
+Exit codes: 0 done; 1 it cannot be done, or lint found an error; 2 wrong usage, or a file that
+cannot be read.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from hotupgrade_api.request import Verb
+from hotupgrade_kubectl import commands
+from hotupgrade_kubectl.cluster import CannotReach, Cluster, NotFound
+from hotupgrade_kubectl.commands import CannotAsk
+from hotupgrade_kubectl.connection import CannotConnect, Where, connect
+from hotupgrade_kubectl.lint import report
+from hotupgrade_kubectl.lint.document import Document, documents
+from hotupgrade_kubectl.lint.finding import Finding, Severity
+from hotupgrade_kubectl.lint.linter import hot_upgrades, lint
+
+PROGRAM = "kubectl hotupgrade"
+TIMEOUT_SECONDS = 30.0
+VERBS = {
+    Verb.PROMOTE: "end the pause, step or rollback window that the upgrade is in",
+    Verb.PAUSE: "start no further pod and no further step",
+    Verb.RESUME: "go on after pause",
+    Verb.ABORT: "take the upgrade under way back, in every pod",
+    Verb.RETRY: "try a rejected revision once more",
+    Verb.UNDO: "go back to the stable revision before this one",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(prog=PROGRAM, description="Looks at HotUpgrades and asks.")
+    verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("-n", "--namespace", default="", help="default: the context's")
+    where.add_argument("--context", default="", help="of the kubeconfig")
+    where.add_argument("--kubeconfig", default="", metavar="FILE")
+    output = argparse.ArgumentParser(add_help=False)
+    output.add_argument("-o", "--output", choices=["json"], help="for programs")
+    name = argparse.ArgumentParser(add_help=False)
+    name.add_argument("name", metavar="NAME", help="of the HotUpgrade")
+
+    status = verbs.add_parser("status", parents=[name, where, output], help="all of one, as a tree")
+    status.add_argument("-w", "--watch", action="store_true", help="until Ctrl-C")
+    listing = verbs.add_parser("list", parents=[where, output], help="a line for each")
+    listing.add_argument("-A", "--all-namespaces", action="store_true")
+    verbs.add_parser("history", parents=[name, where, output], help="the revisions tried")
+    for verb, what in VERBS.items():
+        asked = verbs.add_parser(verb.value, parents=[name, where], help=what, description=what)
+        if verb is Verb.PROMOTE:
+            asked.add_argument("--full", action="store_true", help="skip every step that is left")
+        asked.add_argument("--timeout", type=_seconds, default=TIMEOUT_SECONDS, metavar="SECONDS")
+        asked.add_argument("--no-wait", action="store_true", help="for the operator to act on it")
+    linter = verbs.add_parser("lint", parents=[output], help="check manifests, without a cluster")
+    linter.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads stdin")
+    return whole
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 to 3600")
+    return seconds
+
+
+async def run(arguments: argparse.Namespace, console: Console) -> None:
+    where = Where(arguments.kubeconfig, arguments.context, arguments.namespace)
+    api, namespace = await connect(where)
+    async with api:
+        cluster = Cluster(api, namespace)
+        as_json = getattr(arguments, "output", None) == "json"
+        match arguments.verb:
+            case "status" if arguments.watch:
+                await commands.watch(cluster, console, arguments.name)
+            case "status":
+                await commands.status(cluster, console, arguments.name, as_json)
+            case "list":
+                await commands.list_all(cluster, console, arguments.all_namespaces, as_json)
+            case "history":
+                await commands.history(cluster, console, arguments.name, as_json)
+            case _:
+                verb = Verb(arguments.verb)
+                if verb is Verb.PROMOTE and arguments.full:
+                    verb = Verb.PROMOTE_FULL
+                seconds = 0.0 if arguments.no_wait else arguments.timeout
+                await commands.ask(cluster, console, arguments.name, verb, seconds)
+
+
+def run_lint(files: Sequence[str], as_json: bool, console: Console) -> int:
+    """The exit code."""
+    found: list[Document] = []
+    findings: list[Finding] = []
+    for file in files:
+        try:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            return _fail(f"cannot read {file}: {error}", 2)
+        more, wrong = documents(file, text)
+        found += more
+        findings += wrong
+    checked = hot_upgrades(found)
+    if not checked and not findings:
+        return _fail(f"cannot lint: no HotUpgrade is in {', '.join(files)}", 2)
+    findings += lint(found)
+    if as_json:
+        commands.show_json(console, findings)
+    else:
+        for line in report.lines(findings):
+            console.print(line)
+        console.print(report.summary(len(checked), findings))
+    return 1 if any(each.severity is Severity.ERROR for each in findings) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    arguments = parser().parse_args()
+    console = commands.console_for(sys.stdout)
+    if arguments.verb == "lint":
+        sys.exit(run_lint(arguments.files, arguments.output == "json", console))
+    if getattr(arguments, "watch", False) and arguments.output:
+        parser().error("--watch and --output exclude each other")
+    try:
+        asyncio.run(run(arguments, console))
+    except (CannotConnect, CannotReach, NotFound, CannotAsk) as error:
+        sys.exit(_fail(str(error), 1))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
