@@ -262,7 +262,7 @@ def _agent(what: Injection, app: Object, guaranteed: bool) -> Object:
         "command": [*supervise, "--", "hotupgrade-agent", "serve"],
         "ports": [
             {"name": "hotupgrade", "containerPort": what.agent_port},
-            {"name": "hu-metrics", "containerPort": what.metrics_port},
+            {"name": layout.METRICS_PORT_NAME, "containerPort": what.metrics_port},
         ],
         "env": [
             *container["env"],

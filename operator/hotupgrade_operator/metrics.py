@@ -7,13 +7,22 @@ must be told to keep them (honor_labels), for its own label `namespace` is the o
 import sys
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.metrics_page import page
 from hotupgrade_operator.fleet import Fleet
 
 TITLE = "The operator's metrics"
+# They are a second series for each counter and histogram, which nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry(auto_describe=True)  # what ProcessCollector has shows only so
 LEADER = Gauge(
     "hotupgrade_operator_leader",

@@ -3,7 +3,14 @@
 import sys
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from hotupgrade_api.agent_messages import FailureReason, PodState, Progress
 from hotupgrade_api.launcher_messages import LauncherStatus
@@ -11,6 +18,8 @@ from hotupgrade_api.metrics_page import page
 
 TITLE = "The agent's metrics"
 STEERING_BUCKETS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 1)
+# They are a second series for each counter and histogram, which nobody reads.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry(auto_describe=True)  # what ProcessCollector has shows only so
 ProcessCollector(registry=REGISTRY)
 UPGRADES = Counter(
