@@ -8,7 +8,7 @@ GO_MODULES := $(dir $(shell git ls-files '*go.mod' ':!tests/cluster/kubebox'))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 KUBERNETES := 1.34 1.37  # the oldest that the chart takes, and the one that e2e runs
 
-.PHONY: demo test e2e cluster lint reference fmt bench crd manifests images
+.PHONY: demo test e2e cluster lint reference fmt bench crd manifests dashboard images
 
 $(VENV)/stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,7 +36,7 @@ cluster: $(VENV)/stamp  ## a shell in that Kubernetes, with KUBECONFIG
 lint: $(VENV)/stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy api operator/hotupgrade_operator sidecar/hotupgrade_agent sidecar/hotupgrade_demo cli bench tests
+	$(BIN)/mypy api operator/hotupgrade_operator sidecar/hotupgrade_agent sidecar/hotupgrade_demo cli deploy bench tests
 	$(BIN)/lint-imports
 	test -z "$$(gofmt -l $(GO_MODULES))"
 	set -e; for module in $(GO_MODULES); do (cd $$module && go vet ./...); done
@@ -60,6 +60,9 @@ bench: $(VENV)/stamp  ## ratios, measured now; writes docs/performance.md
 
 manifests: $(VENV)/stamp crd  ## the plain manifest, written from the chart
 	$(BIN)/python -m tests.chart deploy/hotupgrade.yaml
+
+dashboard: $(VENV)/stamp  ## Grafana's, written from deploy/monitoring
+	$(BIN)/python -m deploy.monitoring.dashboard charts/hotupgrade/monitoring/dashboard.json
 
 images:  ## the three images, built and pushed by docker: make images REGISTRY=host/path
 	set -e; for image in launcher agent operator; do \

@@ -50,3 +50,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- printf "%s/%s:%s" $registry .image.repository (.image.tag | default .root.Chart.AppVersion) }}
 {{- end }}
 {{- end }}
+
+{{/* Of the operator's pods. */}}
+{{- define "hotupgrade.annotations" -}}
+{{- $scrape := dict }}
+{{- if .Values.monitoring.scrapeAnnotations }}
+{{- $scrape = dict "prometheus.io/scrape" "true" "prometheus.io/port" "9442" "prometheus.io/path" "/metrics" }}
+{{- end }}
+{{- with merge (dict) .Values.operator.podAnnotations $scrape }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
