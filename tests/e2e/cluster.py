@@ -48,6 +48,12 @@ class Cluster:
         found: Object | None = self._api.get(f"{path}/namespaces/{namespace}/{plural}/{name}")
         return found
 
+    def everywhere(self, kind: str) -> list[Object]:
+        """Those of every namespace."""
+        path, plural = PATHS[kind]
+        found = self._api.get(f"{path}/{plural}") or {}
+        return list(found.get("items", []))
+
     def list(self, kind: str, namespace: str, selector: str = "") -> list[Object]:
         path, plural = PATHS[kind]
         query = f"?labelSelector={selector}" if selector else ""

@@ -12,9 +12,13 @@ import pytest
 from tests.chart import CHART
 from tests.cluster.images import names
 from tests.cluster.layout import DATA_VARIABLE, Layout
+from tests.e2e.alertmanager import Alertmanager
+from tests.e2e.alertmanager import alertmanager as run_alertmanager
 from tests.e2e.artifacts import Artifacts
 from tests.e2e.cluster import Cluster
 from tests.e2e.namespace import OPERATOR_NAMESPACE, Namespace
+from tests.e2e.prometheus import Prometheus
+from tests.e2e.prometheus import prometheus as run_prometheus
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 DEPLOYMENT = "deployment/hotupgrade-operator"
@@ -49,6 +53,26 @@ def operator(cluster: Cluster) -> Namespace:
 def artifacts(cluster: Cluster) -> Artifacts:
     cluster.apply(_namespace("artifacts"))
     return Artifacts(Namespace(cluster, "artifacts"))
+
+
+@pytest.fixture(scope="session")
+def alertmanager(
+    cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Alertmanager]:
+    with run_alertmanager(cluster, tmp_path_factory.mktemp("alertmanager")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    cluster: Cluster,
+    operator: Namespace,
+    alertmanager: Alertmanager,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Prometheus]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with run_prometheus(cluster, folder, alertmanager.address) as running:
+        yield running
 
 
 @pytest.fixture
