@@ -66,7 +66,7 @@ func (l *Launcher) begins(c Command) *LauncherError {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	defer l.touch()
-	u := &upgrade{id: c.Upgrade, state: UpgradeStarting, old: l.serving, began: began, autoPromote: c.AutoPromote, spec: spec}
+	u := &upgrade{id: c.Upgrade, state: UpgradeStarting, old: l.serving, began: began, autoPromote: c.AutoPromote, spec: spec, oomKills: containerCgroup().oomKills()}
 	l.upgrade = u
 	if err == nil {
 		u.new, err = l.launch(spec, img, 0)

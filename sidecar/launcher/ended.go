@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -43,11 +44,15 @@ func (l *Launcher) react(g *generation) {
 	switch {
 	case l.stopping:
 	case u.underWay() && g == u.new:
-		reason := TakenBackExited
-		if g.startError != nil {
+		reason, why := TakenBackExited, "the new process ended before it was promoted: "+g.exit
+		switch {
+		case g.startError != nil:
 			reason = TakenBackStartFailed
+		case u.killedForMemory(g):
+			reason = TakenBackOutOfMemory
+			why += fmt.Sprintf(", by the kernel: the container's %d MiB were used up", containerCgroup().limit()>>20)
 		}
-		l.takeBack(reason, "the new process ended before it was promoted: "+g.exit, time.Now())
+		l.takeBack(reason, why, time.Now())
 	case g == l.serving:
 		l.crashed(g)
 	}

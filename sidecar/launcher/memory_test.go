@@ -56,6 +56,24 @@ func TestMemoryIsReadFromBothVersionsOfCgroups(t *testing.T) {
 	}
 }
 
+func TestKillsOfTheKernelAreCountedInBothVersions(t *testing.T) {
+	for name, c := range map[string]struct {
+		self, file, text string
+		also             string // what tells the version
+	}{
+		"v2": {"0::/\n", "memory.events", "max 7\noom 2\noom_kill 3\noom_group_kill 0\n", "memory.current"},
+		"v1": {"4:memory:/c\n", "memory/c/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "memory/c/memory.usage_in_bytes"},
+	} {
+		root := files(t, map[string]string{"self": c.self, c.file: c.text, c.also: "1\n"})
+		if got := ownCgroup(filepath.Join(root, "self"), root).oomKills(); got != 3 {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+	if got := (cgroup{}).oomKills(); got != 0 {
+		t.Errorf("none: %d", got)
+	}
+}
+
 func TestOneProcessGoesBeforeTheContainerIsFull(t *testing.T) {
 	for _, c := range []struct {
 		used, limit int64

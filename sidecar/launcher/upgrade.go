@@ -63,6 +63,7 @@ type upgrade struct {
 	spec        runSpec
 	began       time.Time
 	autoPromote bool
+	oomKills    int64 // of the container's cgroup when it began
 	reason      TakenBack
 	message     string
 	listenMS    float64
