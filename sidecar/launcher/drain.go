@@ -15,12 +15,15 @@ const (
 	// A handshake under way (SYN_RECV) is not in the accept queue's figure yet: the client's ACK has
 	// this long to arrive after the flip. What comes later is an orphan, and is passed on.
 	handshakeGrace = 50 * time.Millisecond
-	drainPoll      = 2 * time.Millisecond
-	lameDuckPoll   = 50 * time.Millisecond
+	// A request on a connection that was accepted a moment ago may not have been read yet. Many servers
+	// (Go's net/http is one) close such a connection without an answer once they are told to stop.
+	requestGrace = time.Second
+	drainPoll    = 2 * time.Millisecond
+	lameDuckPoll = 20 * time.Millisecond
 )
 
 // drain stops a process generation that gets no new connections any more: once its queue ran empty,
-// and its connections ended or their time is up.
+// and its connections ended or their time is up (the requests' at least, the lame duck's where longer).
 func (l *Launcher) drain(g *generation, h handoff) {
 	l.mu.Lock()
 	if !g.alive() || g.stopped {
@@ -35,7 +38,7 @@ func (l *Launcher) drain(g *generation, h handoff) {
 	g.waitUntil(drainPoll, max(h.drain, handshakeGrace), func() bool {
 		return time.Since(began) >= handshakeGrace && allEmpty(fds)
 	})
-	g.waitUntil(lameDuckPoll, h.lameDuck, func() bool { return established(g.pids(), ports) == 0 })
+	g.waitUntil(lameDuckPoll, max(h.lameDuck, requestGrace), func() bool { return established(g.pids(), ports) == 0 })
 	l.signal(g, unix.SignalNum(h.stop))
 	g.waitUntil(h.drain+time.Second, h.drain, func() bool { return false })
 	l.mu.Lock()

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -173,6 +174,21 @@ def test_lame_duck_lets_a_program_finish_that_drops_all_at_its_stop_signal(tmp_p
         assert versions(f"http://127.0.0.1:{port}/") == {"v2"}
         assert answer_of(slow) == "v1"
         until("its end", lambda: launcher.states() == ["exited", "serving"])
+
+
+def test_request_that_was_not_read_at_the_promotion_is_answered(tmp_path: Path) -> None:
+    """Go's net/http closes such a connection unanswered once it is told to stop."""
+    port = free_port()
+    command = [str(go_server("v1")), f"127.0.0.1:{port}"]
+    with LauncherProcess(tmp_path, command, ["--rollback-window", "0s"]) as launcher:
+        until("it listens", lambda: listens("127.0.0.1", port))
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        until("it is accepted", lambda: launcher.queued() == 0)
+        launcher.must("upgrade", "--exec", str(go_server("v2")))
+        until("the drain", lambda: launcher.states() == ["draining", "serving"])
+        time.sleep(0.2)  # longer than a handshake is waited for, shorter than a request
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert answer_of(connection) == "v1"
 
 
 def test_several_old_processes_drain_at_once(tmp_path: Path) -> None:
