@@ -15,6 +15,7 @@ from tests.prometheus_tools import run
 TESTS = sorted((ROOT / "tests/contract/alerts").glob("*.yaml"))
 RUNBOOKS = ROOT / "docs/runbooks"
 TROUBLESHOOT = (ROOT / "docs/how-to/troubleshoot.md").read_text()
+MONITOR = (ROOT / "docs/how-to/monitor.md").read_text()
 FILES = ("alerts.yaml", "app-alerts.yaml")
 ALERTS = {rule["alert"]: rule for file in FILES for rule in alerts(load(RULES / file))}
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
@@ -75,6 +76,12 @@ def test_annotations_use_labels_that_the_alert_has(alert: str) -> None:
     for fires in expected(alert):
         for sample in fires:
             assert used <= set(re.findall(r'(\w+)="', sample["labels"])), sample
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_how_to_monitor_lists_the_alert_with_its_severity(alert: str) -> None:
+    severity = ALERTS[alert]["labels"]["severity"]
+    assert f"| [{alert}](../runbooks/{alert}.md) | {severity}" in MONITOR
 
 
 def test_every_runbook_is_of_an_alert() -> None:
