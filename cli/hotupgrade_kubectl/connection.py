@@ -1,6 +1,7 @@
 """IO: finds the API server and the namespace, by the options that kubectl has, in its order."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kubernetes.aio import client, config
@@ -27,6 +28,7 @@ async def connect(where: Where) -> tuple[client.ApiClient, str]:
     The kubeconfig is --kubeconfig, KUBECONFIG or ~/.kube/config; without one, the pod's own account
     is used. Raises CannotConnect. The library types none of it.
     """
+    _check(where)
     configuration: Any = client.Configuration()
     file, context = where.kubeconfig or None, where.context or None
     try:
@@ -43,3 +45,9 @@ async def connect(where: Where) -> tuple[client.ApiClient, str]:
     chosen = next((c for c in contexts if c["name"] == context), current)
     named = where.namespace or chosen["context"].get("namespace") or DEFAULT_NAMESPACE
     return client.ApiClient(configuration), str(named)
+
+
+def _check(where: Where) -> None:
+    """The library would say that an empty kubeconfig lacks a context."""
+    if where.kubeconfig and not Path(where.kubeconfig).is_file():
+        raise CannotConnect(f"cannot use the kubeconfig: there is no file {where.kubeconfig}")

@@ -6,9 +6,11 @@ cannot be read.
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -32,6 +34,10 @@ VERBS = {
     Verb.RETRY: "try a rejected revision once more",
     Verb.UNDO: "go back to the stable revision before this one",
 }
+
+
+class CannotLint(Exception):
+    """A file cannot be read, or nothing in the files is to be checked."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -69,44 +75,59 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-async def run(arguments: argparse.Namespace, console: Console) -> None:
-    where = Where(arguments.kubeconfig, arguments.context, arguments.namespace)
-    api, namespace = await connect(where)
-    async with api:
-        cluster = Cluster(api, namespace)
-        as_json = getattr(arguments, "output", None) == "json"
-        match arguments.verb:
-            case "status" if arguments.watch:
-                await commands.watch(cluster, console, arguments.name)
-            case "status":
-                await commands.status(cluster, console, arguments.name, as_json)
-            case "list":
-                await commands.list_all(cluster, console, arguments.all_namespaces, as_json)
-            case "history":
-                await commands.history(cluster, console, arguments.name, as_json)
-            case _:
-                verb = Verb(arguments.verb)
-                if verb is Verb.PROMOTE and arguments.full:
-                    verb = Verb.PROMOTE_FULL
-                seconds = 0.0 if arguments.no_wait else arguments.timeout
-                await commands.ask(cluster, console, arguments.name, verb, seconds)
+async def run(arguments: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> int:
+    """The exit code."""
+    console = commands.console_for(stdout)
+    try:
+        if arguments.verb == "lint":
+            return run_lint(arguments.files, arguments.output == "json", console)
+        where = Where(arguments.kubeconfig, arguments.context, arguments.namespace)
+        api, namespace = await connect(where)
+        async with api:
+            await _speak(Cluster(api, namespace), arguments, console)
+    except (CannotConnect, CannotReach, NotFound, CannotAsk) as error:
+        print(f"{PROGRAM}: {error}", file=stderr)
+        return 1
+    except CannotLint as error:
+        print(f"{PROGRAM}: {error}", file=stderr)
+        return 2
+    return 0
+
+
+async def _speak(cluster: Cluster, arguments: argparse.Namespace, console: Console) -> None:
+    as_json = getattr(arguments, "output", None) == "json"
+    match arguments.verb:
+        case "status" if arguments.watch:
+            await commands.watch(cluster, console, arguments.name)
+        case "status":
+            await commands.status(cluster, console, arguments.name, as_json)
+        case "list":
+            await commands.list_all(cluster, console, arguments.all_namespaces, as_json)
+        case "history":
+            await commands.history(cluster, console, arguments.name, as_json)
+        case _:
+            verb = Verb(arguments.verb)
+            if verb is Verb.PROMOTE and arguments.full:
+                verb = Verb.PROMOTE_FULL
+            seconds = 0.0 if arguments.no_wait else arguments.timeout
+            await commands.ask(cluster, console, arguments.name, verb, seconds)
 
 
 def run_lint(files: Sequence[str], as_json: bool, console: Console) -> int:
-    """The exit code."""
+    """1 where there is an error. Raises CannotLint."""
     found: list[Document] = []
     findings: list[Finding] = []
     for file in files:
         try:
             text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            return _fail(f"cannot read {file}: {error}", 2)
+            raise CannotLint(f"cannot read {file}: {error}") from error
         more, wrong = documents(file, text)
         found += more
         findings += wrong
     checked = hot_upgrades(found)
     if not checked and not findings:
-        return _fail(f"cannot lint: no HotUpgrade is in {', '.join(files)}", 2)
+        raise CannotLint(f"cannot lint: no HotUpgrade is in {', '.join(files)}")
     findings += lint(found)
     if as_json:
         commands.show_json(console, findings)
@@ -117,22 +138,13 @@ def run_lint(files: Sequence[str], as_json: bool, console: Console) -> int:
     return 1 if any(each.severity is Severity.ERROR for each in findings) else 0
 
 
-def _fail(message: str, code: int) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
-    return code
-
-
 def main() -> None:
     arguments = parser().parse_args()
-    console = commands.console_for(sys.stdout)
-    if arguments.verb == "lint":
-        sys.exit(run_lint(arguments.files, arguments.output == "json", console))
     if getattr(arguments, "watch", False) and arguments.output:
         parser().error("--watch and --output exclude each other")
+    logging.basicConfig(level=logging.ERROR)  # what the library warns of, we say in our words
     try:
-        asyncio.run(run(arguments, console))
-    except (CannotConnect, CannotReach, NotFound, CannotAsk) as error:
-        sys.exit(_fail(str(error), 1))
+        sys.exit(asyncio.run(run(arguments, sys.stdout, sys.stderr)))
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -277,11 +277,19 @@ def kind_of(plural: str) -> Kind:
 
 
 def _selected(request: web.Request, value: Object) -> bool:
-    """By labels: `name` (it exists) and `name=value`, with commas between."""
+    """By labels, `name` (it exists) and `name=value`, and by fields, `its.path=value`; with commas
+    between."""
     labels = value["metadata"].get("labels", {})
     for part in filter(None, request.query.get("labelSelector", "").split(",")):
         name, equals, wanted = part.partition("=")
         if name not in labels or (equals and labels[name] != wanted.lstrip("=")):
+            return False
+    for part in filter(None, request.query.get("fieldSelector", "").split(",")):
+        path, _, wanted = part.partition("=")
+        found: Any = value
+        for name in path.split("."):
+            found = found.get(name, "") if isinstance(found, dict) else ""
+        if found != wanted:
             return False
     return True
 
