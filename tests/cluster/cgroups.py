@@ -1,4 +1,4 @@
-"""The cluster's own cgroup in every hierarchy that this machine has, version 1 or 2; cgroups(7)."""
+"""The cluster's own cgroup in every hierarchy that is mounted, of either version; cgroups(7)."""
 
 import time
 from pathlib import Path
