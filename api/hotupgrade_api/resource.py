@@ -208,7 +208,9 @@ class AnalysisProvider(Wire, frozen=True, kw_only=True):
 
 
 class Metric(Wire, frozen=True, kw_only=True):
-    """`success` and `failure` are CEL expressions over `result` (and, with compareWith, `stable`).
+    """`success` and `failure` are conditions in CEL over `result`, the query's number, or
+    `results`, the list of them where it has several series; with compareWith, `stable` and
+    `stables`, too.
 
     `query` may hold $(namespace), $(pods) (a regular expression) and $(revision). Without
     `failure` what is no success is a failure; with it, what is neither is inconclusive.

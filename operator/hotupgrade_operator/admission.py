@@ -123,7 +123,8 @@ class Admission:
             status = msgspec.convert(resource.get("status") or {}, HotUpgradeStatus)
             uid = resource["metadata"]["uid"]
             generation = resource["metadata"].get("generation", 0)
-            boot = boot_config(spec, status, generation, injection.app_image(pod, spec))
+            image, allowed = injection.app_image(pod, spec), self._settings.prometheus_allowed
+            boot = boot_config(spec, status, generation, image, allowed)
         return Injection(
             uid=uid,
             spec=spec,

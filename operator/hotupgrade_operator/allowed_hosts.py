@@ -33,6 +33,10 @@ class Pattern:
     host: str  # lower case; `*` is any, `*.x` any below x
     port: int | None  # None: any
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
     def matches(self, host: str, port: int) -> bool:
         if self.port not in (None, port):
             return False
@@ -49,6 +53,10 @@ class AllowedHosts:
     def parse(cls, text: str) -> "AllowedHosts":
         """Comma-separated HOST[:PORT]; empty allows none. Raises ValueError."""
         return cls(tuple(_pattern(part.strip()) for part in text.split(",") if part.strip()))
+
+    def __str__(self) -> str:
+        """As parse reads it."""
+        return ",".join(str(pattern) for pattern in self.patterns)
 
     def check(self, url: str) -> None:
         """Before anything is resolved. Raises HostRefused."""
@@ -74,6 +82,9 @@ class AllowedHosts:
             raise HostRefused(
                 f"{host} is {address}: loopback is refused, unless the setting names this host"
             )
+
+
+ANY = AllowedHosts((Pattern("*", None),))
 
 
 def _pattern(text: str) -> Pattern:

@@ -36,6 +36,7 @@ class Reply:
 
     metric: str
     started_at: str
+    at: datetime  # the time that the query was for
     judgement: Judgement
 
 
@@ -45,6 +46,9 @@ class Verdict:
     message: str = ""
 
 
+NOTHING_MEASURED = Verdict(MetricPhase.SUCCESSFUL)
+
+
 def advanced(
     spec: HotUpgradeSpec, status: HotUpgradeStatus, replies: Sequence[Reply], now: datetime
 ) -> list[MetricStatus]:
@@ -52,7 +56,7 @@ def advanced(
     if spec.analysis is None:
         return []
     before = {metric.name: metric for metric in status.analysis}
-    answered = {(reply.metric, reply.started_at): reply.judgement for reply in replies}
+    answered = {(reply.metric, reply.started_at): reply for reply in replies}
     after = []
     for metric in spec.analysis.metrics:
         known = before.get(metric.name) or started(metric.name, written(now))
@@ -60,8 +64,8 @@ def advanced(
             # A step looks at what the steps before it did, not at what was there before them.
             since = status.step_started_at
             known = known if known.started_at >= since else started(metric.name, since)
-        judgement = answered.get((metric.name, known.started_at))
-        after.append(measured(metric, known, judgement, now) if judgement else known)
+        reply = answered.get((metric.name, known.started_at))
+        after.append(measured(metric, known, reply) if reply else known)
     return after
 
 
@@ -69,13 +73,11 @@ def started(name: str, at: str) -> MetricStatus:
     return MetricStatus(name=name, started_at=at)
 
 
-def measured(
-    metric: Metric, before: MetricStatus, judgement: Judgement, now: datetime
-) -> MetricStatus:
+def measured(metric: Metric, before: MetricStatus, reply: Reply) -> MetricStatus:
     """The one transition."""
     if before.phase is MetricPhase.FAILED:
         return before
-    outcome = judgement.outcome
+    judgement, outcome = reply.judgement, reply.judgement.outcome
     if outcome is Outcome.NOTHING_TO_COMPARE:
         # Once every pod serves the new revision there is nothing left: what was compared stands.
         compared = before.phase is MetricPhase.SUCCESSFUL
@@ -83,7 +85,7 @@ def measured(
     errors = before.consecutive_errors + 1 if outcome is Outcome.NO_ANSWER else 0
     after = msgspec.structs.replace(
         before,
-        measured_at=written(now),
+        measured_at=written(reply.at),
         successful=before.successful + (outcome is Outcome.GOOD),
         failed=before.failed + (outcome is Outcome.BAD),
         inconclusive=before.inconclusive + (outcome is Outcome.UNCLEAR),
@@ -97,6 +99,11 @@ def measured(
 def again(statuses: Sequence[MetricStatus], now: datetime) -> list[MetricStatus]:
     """Somebody decided: what waited for that is measured from the beginning."""
     return [started(s.name, written(now)) if s.phase in HOLDING else s for s in statuses]
+
+
+def holds(statuses: Sequence[MetricStatus]) -> bool:
+    """Whether the upgrade waits because of a metric."""
+    return verdict(statuses).phase in HOLDING
 
 
 def due(wanted: Analysis, statuses: Sequence[MetricStatus], now: datetime) -> list[Metric]:
@@ -115,21 +122,21 @@ def verdict(statuses: Sequence[MetricStatus]) -> Verdict:
     """Of all that is measured: Successful where nothing is."""
     gravest = min(statuses, key=lambda status: GRAVITY.index(status.phase), default=None)
     if gravest is None:
-        return Verdict(MetricPhase.SUCCESSFUL)
+        return NOTHING_MEASURED
     counts = f"{gravest.successful} good, {gravest.failed} bad, {gravest.inconclusive} unclear"
     return Verdict(
         gravest.phase, f"{gravest.name}: {gravest.message or 'not judged yet'} ({counts})"
     )
 
 
-def step_done(spec: HotUpgradeSpec, status: HotUpgradeStatus) -> bool:
+def step_done(names: Sequence[str], status: HotUpgradeStatus) -> bool:
     """Whether each metric that the current step names became Successful since it began."""
     good = {
         metric.name
         for metric in status.analysis
         if metric.phase is MetricPhase.SUCCESSFUL and metric.started_at >= status.step_started_at
     }
-    return good.issuperset(_named(spec, status))
+    return good.issuperset(names)
 
 
 def _named(spec: HotUpgradeSpec, status: HotUpgradeStatus) -> list[str]:

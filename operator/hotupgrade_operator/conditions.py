@@ -6,7 +6,14 @@ import msgspec
 
 from hotupgrade_api.agent_messages import FailureReason, PodState
 from hotupgrade_api.resource import LABEL_NAME, StrategyType
-from hotupgrade_api.resource_status import FailedPod, HistoryEntry, HotUpgradeStatus, Phase
+from hotupgrade_api.resource_status import (
+    FailedPod,
+    HistoryEntry,
+    HotUpgradeStatus,
+    MetricPhase,
+    Phase,
+)
+from hotupgrade_operator import analysis
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
 from hotupgrade_operator.plan import Goal, Plan
 from hotupgrade_operator.target import entry, is_rejected
@@ -34,7 +41,7 @@ class Fact:
 def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) -> dict[str, Fact]:
     goal, target = plan.goal, plan.target.version or plan.target.revision
     progress = f"{after.updated_pods} of {after.pods} pods run {target}"
-    progress += _step(seen, after)
+    progress += _step(seen, after) + _analysis(after)
     rejected = _rejected(seen, after)
     if goal is Goal.REFUSE:
         ready = Fact("False", plan.refused_reason, plan.refused)
@@ -90,6 +97,14 @@ def _step(seen: Observation, after: HotUpgradeStatus) -> str:
     return f"; step {index + 1} of {len(steps)}: {text}"
 
 
+def _analysis(after: HotUpgradeStatus) -> str:
+    """How the gravest metric stands, for people."""
+    if not after.analysis or after.stable_revision == after.update_revision:
+        return ""
+    found = analysis.verdict(after.analysis)
+    return f"; analysis {found.phase.value}: {found.message}"
+
+
 def _waits(seen: Observation, after: HotUpgradeStatus) -> bool:
     """Whether the current step waits for a person."""
     steps, index = seen.spec.strategy.steps, after.current_step_index
@@ -104,6 +119,12 @@ def _paused(seen: Observation, after: HotUpgradeStatus, done: bool) -> Fact:
         return Fact("True", "PausedBySpec", "spec.paused is true")
     if after.paused:
         return Fact("True", "PausedByRequest", "somebody asked to pause; `resume` goes on")
+    found = analysis.verdict(after.analysis)
+    if after.stable_revision != after.update_revision and found.phase in analysis.HOLDING:
+        broken = found.phase is MetricPhase.ERROR
+        reason = "AnalysisError" if broken else "AnalysisInconclusive"
+        text = "`resume` measures anew, `promote` goes on without, `abort` goes back"
+        return Fact("True", reason, f"{found.message}; {text}")
     if not done and _waits(seen, after):
         return Fact("True", "PauseStep", "the step waits for `promote`")
     return Fact("False", "NotPaused")

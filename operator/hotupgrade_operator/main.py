@@ -24,8 +24,10 @@ from hotupgrade_operator.admission import Admission
 from hotupgrade_operator.agents import Agents
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.lease import Lease
+from hotupgrade_operator.measurer import Measurer
 from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
+from hotupgrade_operator.prometheus import Prometheus
 from hotupgrade_operator.reconcile import Reconciler
 from hotupgrade_operator.settings import Settings, SettingsError
 from hotupgrade_operator.trust import Trust, UnusableSecret
@@ -75,9 +77,12 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
     agents = Agents(cluster, settings.agent_port)
     trust.use(agents.use)
     pods = Pods(api)
-    observer = Observer(cluster, agents, pods, trust)
-    reconciler = Reconciler(cluster, observer, Actor(cluster, agents, pods, trust), pods)
+    measurer = Measurer(Prometheus(settings.prometheus_allowed))
+    observer = Observer(cluster, agents, pods, trust, measurer)
+    actor = Actor(cluster, agents, pods, trust)
+    reconciler = Reconciler(cluster, observer, actor, pods, measurer)
     pods.subscribe(reconciler.wake)
+    measurer.subscribe(reconciler.wake)
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler, api.configuration.host)
     try:
@@ -90,6 +95,7 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
     finally:
         metrics.LEADER.set(0)
         await reconciler.stop()
+        await measurer.close()
         await agents.close()
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from hotupgrade_operator.allowed_hosts import AllowedHosts
 from hotupgrade_operator.analysis import Reply
 from hotupgrade_operator.judgement import Judgement, Outcome, judge
 from hotupgrade_operator.prometheus import NoAnswer, Prometheus
@@ -17,14 +18,20 @@ Owner = tuple[str, str]  # a HotUpgrade's namespace and name
 
 
 class Measurer:
-    """told: called with the owner when a reply is there."""
-
-    def __init__(self, prometheus: Prometheus, told: Callable[[str, str], None]) -> None:
+    def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
-        self._told = told
+        self._listeners: list[Callable[[str, str], None]] = []
         self._asking: dict[tuple[Owner, str], asyncio.Task[None]] = {}
         self._replies: dict[Owner, list[Reply]] = {}
         self._room = asyncio.Semaphore(MOST_AT_ONCE)
+
+    @property
+    def allowed(self) -> AllowedHosts:
+        return self._prometheus.allowed
+
+    def subscribe(self, listener: Callable[[str, str], None]) -> None:
+        """Called with the owner when a reply is there."""
+        self._listeners.append(listener)
 
     def ask(self, owner: Owner, question: Question, at: datetime) -> None:
         """Unless the same metric is being asked for."""
@@ -49,9 +56,10 @@ class Measurer:
     async def _ask(self, owner: Owner, question: Question, at: datetime) -> None:
         async with self._room:
             judgement = await self._measure(question, at)
-        reply = Reply(question.metric.name, question.started_at, judgement)
+        reply = Reply(question.metric.name, question.started_at, at, judgement)
         self._replies.setdefault(owner, []).append(reply)
-        self._told(*owner)
+        for listener in self._listeners:
+            listener(*owner)
 
     async def _measure(self, question: Question, at: datetime) -> Judgement:
         try:

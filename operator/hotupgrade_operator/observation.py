@@ -6,6 +6,9 @@ from enum import Enum
 from hotupgrade_api.agent_messages import AgentStatus, FailureReason, PodState
 from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator import allowed_hosts
+from hotupgrade_operator.allowed_hosts import AllowedHosts
+from hotupgrade_operator.analysis import Reply
 
 FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 
@@ -52,6 +55,8 @@ class Observation:
     workload: Workload = Workload()
     malformed: str = ""  # why the spec could not be read; it is a default one then
     request: str = ""  # the annotation hotupgrade.io/request
+    replies: tuple[Reply, ...] = ()  # measurements that came in since the last observation
+    prometheus_allowed: AllowedHosts = allowed_hosts.ANY
     trust: str = ""  # digest of the CA bundle that agents must trust; empty: do not push
 
 

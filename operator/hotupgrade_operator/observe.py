@@ -16,6 +16,7 @@ from hotupgrade_api.resource import ANNOTATION_REQUEST, HotUpgradeSpec, Workload
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator.agents import Agents, AgentUnreachable
 from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.measurer import Measurer
 from hotupgrade_operator.observation import Observation, PodObservation
 from hotupgrade_operator.pods import Pod, Pods
 from hotupgrade_operator.trust import Trust
@@ -38,11 +39,14 @@ class _Silence:
 
 
 class Observer:
-    def __init__(self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust) -> None:
+    def __init__(
+        self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust, measurer: Measurer
+    ) -> None:
         self._cluster = cluster
         self._agents = agents
         self._pods = pods
         self._trust = trust
+        self._measurer = measurer
         self._silent: dict[str, _Silence] = {}  # by the pod's UID
 
     async def observe(self, resource: dict[str, Any]) -> tuple[Observation, dict[str, str]]:
@@ -68,6 +72,8 @@ class Observer:
             workload=await self._cluster.workload(namespace, spec.workload_ref),
             malformed=malformed,
             request=meta.get("annotations", {}).get(ANNOTATION_REQUEST, ""),
+            replies=self._measurer.take((namespace, name)),
+            prometheus_allowed=self._measurer.allowed,
             trust=trust_digest(self._trust.identity.bundle.decode()),
         )
         return seen, {pod.metadata.name: pod.status.pod_ip for pod in pods}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from hotupgrade_api.resource_status import HotUpgradeStatus
-from hotupgrade_operator import requests, rollout
+from hotupgrade_api.resource_status import HotUpgradeStatus, MetricPhase
+from hotupgrade_operator import analysis, assessment, requests, rollout
 from hotupgrade_operator.observation import (
     Attempt,
     Observation,
@@ -17,6 +17,7 @@ from hotupgrade_operator.observation import (
     Standing,
     standing,
 )
+from hotupgrade_operator.question import Question
 from hotupgrade_operator.rollout import Stage
 from hotupgrade_operator.target import Target, is_rejected, stable, wanted
 from hotupgrade_operator.validation import invalid, not_implemented
@@ -104,10 +105,10 @@ Action = StartUpgrade | SetWeight | Promote | TakeBack | PublishRevision | Adopt
 
 @dataclass(frozen=True)
 class Rejection:
-    """A pod failed: the revision is rejected for this generation of the spec."""
+    """A pod failed, or the analysis: the revision is rejected for this generation of the spec."""
 
     revision: str
-    pod: str
+    pod: str  # empty: it was no pod
     reason: str
     message: str
 
@@ -127,6 +128,7 @@ class Plan:
     rolling: bool = False  # the workload's own rollout comes first
     overdue: bool = False  # nothing moved for progressDeadlineSeconds
     request: requests.Handled | None = None
+    questions: tuple[Question, ...] = ()  # measurements that are due
 
     def count(self, *kinds: Standing) -> int:
         return sum(1 for _, found in self.standings if found in kinds)
@@ -144,13 +146,18 @@ def make(seen: Observation, now: datetime) -> Plan:
     standings = _standings(seen, target)
     # A pod that fails to come to what all others run is in trouble, not the revision.
     tried = not rejected and aim.revision != status.stable_revision
-    rejection = _rejection(standings) if tried else None
+    # What was measured is of the revision before, where this one's upgrade is still to begin.
+    if measures := tried and status.update_revision == aim.revision:
+        status = assessment.measured(seen, standings, now)
+    found = analysis.verdict(status.analysis) if measures else analysis.NOTHING_MEASURED
+    rejection = (_rejection(standings) or _breach(aim, found)) if tried else None
     if rejection is not None:
         target = stable(status)
         standings = _standings(seen, target)
     goal = Goal.TAKE_BACK if rejected or rejection else Goal.UPGRADE
     rolling = seen.workload.rolling and status.update_revision != target.revision
-    if goal is Goal.UPGRADE and (spec.paused or status.paused or rolling):
+    held = spec.paused or status.paused or rolling or found.phase in analysis.HOLDING
+    if goal is Goal.UPGRADE and held:
         goal = Goal.NOTHING
     if not rolling:
         status = rollout.begun(status, target, now)
@@ -172,6 +179,7 @@ def make(seen: Observation, now: datetime) -> Plan:
         rolling=rolling,
         overdue=goal is Goal.UPGRADE and rollout.overdue(spec, status, now),
         request=request,
+        questions=assessment.due(replace(seen, status=status), target, standings, now),
     )
 
 
@@ -180,7 +188,7 @@ def _refusal(seen: Observation) -> tuple[str, str]:
         return "InvalidSpec", seen.malformed
     if fields := not_implemented(seen.spec):
         return "NotImplemented", f"cannot act on {', '.join(fields)}: not implemented yet"
-    if why := invalid(seen.spec):
+    if why := invalid(seen.spec, seen.prometheus_allowed):
         return "InvalidSpec", why
     if not seen.workload.found:
         ref = seen.spec.workload_ref
@@ -208,6 +216,12 @@ def _rejection(
             reason = progress.reason.value if progress.reason else "Failed"
             return Rejection(progress.revision, pod.name, reason, progress.message)
     return None
+
+
+def _breach(target: Target, found: analysis.Verdict) -> Rejection | None:
+    if found.phase is not MetricPhase.FAILED:
+        return None
+    return Rejection(target.revision, "", "AnalysisFailed", found.message)
 
 
 def _care(

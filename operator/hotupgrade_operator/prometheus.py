@@ -70,7 +70,7 @@ class Prometheus:
     """One for all servers; made inside the running loop."""
 
     def __init__(self, allowed: AllowedHosts) -> None:
-        self._allowed = allowed
+        self.allowed = allowed
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=SECONDS),
             connector=aiohttp.TCPConnector(
@@ -89,7 +89,7 @@ class Prometheus:
         NoAnswer."""
         form = {"query": text, "time": f"{at.timestamp():.3f}", "timeout": f"{SECONDS:.0f}s"}
         try:
-            self._allowed.check(address)
+            self.allowed.check(address)
             status, raw = await self._post(f"{address.rstrip('/')}/api/v1/query", form)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise NoAnswer(f"cannot ask {address}: {_why(error)}") from error

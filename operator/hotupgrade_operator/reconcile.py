@@ -12,6 +12,7 @@ from hotupgrade_operator import metrics, plan, status
 from hotupgrade_operator.act import Actor
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.measurement import measured
+from hotupgrade_operator.measurer import Measurer
 from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
@@ -25,11 +26,14 @@ SETTLED_SECONDS = 10.0
 class Reconciler:
     """One task a HotUpgrade. Edges only wake it; what it does follows from what it sees."""
 
-    def __init__(self, cluster: Cluster, observer: Observer, actor: Actor, pods: Pods) -> None:
+    def __init__(
+        self, cluster: Cluster, observer: Observer, actor: Actor, pods: Pods, measurer: Measurer
+    ) -> None:
         self._cluster = cluster
         self._observer = observer
         self._actor = actor
         self._pods = pods
+        self._measurer = measurer
         self._wake: dict[tuple[str, str], asyncio.Event] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
@@ -56,6 +60,7 @@ class Reconciler:
                     goes_on = await self.reconcile(*key)
                 if goes_on is None:
                     metrics.FLEET.forget(*key)
+                    self._measurer.take(key)
                     if wake.is_set():
                         continue  # woken meanwhile: it may have been made anew
                     return
@@ -92,6 +97,8 @@ class Reconciler:
             version = resource["metadata"]["resourceVersion"]
             await self._cluster.write_status(namespace, name, version, after)
         _measure(seen, made, after)
+        for question in made.questions:
+            self._measurer.ask((namespace, name), question, now)
         await self._actor.carry_out(made.actions, seen, addresses)
         moving = any(c.type == "Reconciling" and c.status == "True" for c in after.conditions)
         return moving or bool(made.actions)

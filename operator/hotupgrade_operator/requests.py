@@ -10,7 +10,7 @@ import msgspec
 
 from hotupgrade_api.request import Verb, parse
 from hotupgrade_api.resource_status import HistoryEntry, HotUpgradeStatus
-from hotupgrade_operator import rollout
+from hotupgrade_operator import analysis, rollout
 from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.target import (
@@ -81,7 +81,7 @@ def _after(
     under_way = not stopped and status.stable_revision != target.revision
     match verb:
         case Verb.PAUSE | Verb.RESUME:
-            return _paused(verb is Verb.PAUSE, under_way, status)
+            return _paused(verb is Verb.PAUSE, under_way, status, now)
         case Verb.PROMOTE | Verb.PROMOTE_FULL:
             if not under_way:
                 raise CannotDo("cannot promote: no upgrade is under way")
@@ -101,25 +101,37 @@ def _after(
             return _undone(seen, status, target, now)
 
 
-def _paused(pause: bool, under_way: bool, status: HotUpgradeStatus) -> HotUpgradeStatus:
-    if pause and not under_way:
-        raise CannotDo("cannot pause: no upgrade is under way")
-    if not pause and not status.paused:
+def _paused(
+    pause: bool, under_way: bool, status: HotUpgradeStatus, now: datetime
+) -> HotUpgradeStatus:
+    if pause:
+        if not under_way:
+            raise CannotDo("cannot pause: no upgrade is under way")
+        return msgspec.structs.replace(status, paused=True)
+    if not status.paused and not (under_way and analysis.holds(status.analysis)):
         raise CannotDo("cannot resume: nobody asked to pause; spec.paused is the user's")
-    return msgspec.structs.replace(status, paused=pause)
+    measured = analysis.again(status.analysis, now)
+    return msgspec.structs.replace(status, paused=False, analysis=measured)
 
 
 def _promoted(
     full: bool, seen: Observation, status: HotUpgradeStatus, target: Target, now: datetime
 ) -> HotUpgradeStatus:
-    """Past the current step, or past all of them; past the rollback window where none is left."""
+    """Past the current step, or past all of them; past the rollback window where none is left.
+    Where a metric holds the upgrade beside the step: past that."""
     steps = len(seen.spec.strategy.steps)
     status = msgspec.structs.replace(rollout.begun(status, target, now), paused=False)
-    index = status.current_step_index
+    index, held = status.current_step_index, analysis.holds(status.analysis)
+    measured = analysis.again(status.analysis, now)
+    status = msgspec.structs.replace(status, analysis=measured)
     if index >= steps:
+        if not status.window_started_at and held:
+            return status
         if not status.window_started_at:
             raise CannotDo("cannot promote: no step is left, and not every pod serves it yet")
         return rollout.window_ended(status)
+    if held and not full and seen.spec.strategy.steps[index].analysis is None:
+        return status
     return rollout.next_step(status, steps if full else index + 1, now)
 
 

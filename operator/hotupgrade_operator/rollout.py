@@ -15,6 +15,7 @@ import msgspec
 
 from hotupgrade_api.resource import HotUpgradeSpec, IntOrPercent, Step
 from hotupgrade_api.resource_status import HotUpgradeStatus, MetricPhase
+from hotupgrade_operator import analysis
 from hotupgrade_operator.instant import EPOCH, seconds_since, written
 from hotupgrade_operator.observation import PodObservation, Standing
 from hotupgrade_operator.target import Target
@@ -81,7 +82,8 @@ def begun(status: HotUpgradeStatus, target: Target, now: datetime) -> HotUpgrade
         upgrade_started_at=time,
         progressed_at=time,
         window_started_at="",
-        analysis=[],
+        # On the way back it stays: it may be why.
+        analysis=status.analysis if target.revision == status.stable_revision else [],
     )
 
 
@@ -118,11 +120,12 @@ def next_step(status: HotUpgradeStatus, index: int, now: datetime) -> HotUpgrade
 
 
 def window_over(spec: HotUpgradeSpec, status: HotUpgradeStatus, now: datetime) -> bool:
-    """Whether the pods that hold are to be promoted."""
-    if not status.window_started_at:
-        return False
+    """Whether the pods that hold are to be promoted: time is up, and every metric Successful."""
+    if status.window_started_at in ("", EPOCH):
+        return status.window_started_at == EPOCH
     window = spec.handoff.rollback_window_seconds
-    return seconds_since(status.window_started_at, now) >= window
+    successful = analysis.verdict(status.analysis).phase is MetricPhase.SUCCESSFUL
+    return successful and seconds_since(status.window_started_at, now) >= window
 
 
 def window_ended(status: HotUpgradeStatus) -> HotUpgradeStatus:
@@ -168,7 +171,5 @@ def _done(
         seconds = step.pause.duration_seconds
         return seconds is not None and seconds_since(status.step_started_at, now) >= seconds
     if step.analysis is not None:
-        phases = {metric.name: metric.phase for metric in status.analysis}
-        wanted = step.analysis.metrics
-        return all(phases.get(name) is MetricPhase.SUCCESSFUL for name in wanted)
+        return analysis.step_done(step.analysis.metrics, status)
     return reached(current, standings)

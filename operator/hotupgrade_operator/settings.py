@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotupgrade_api import pod_layout as layout
+from hotupgrade_operator.allowed_hosts import AllowedHosts
 
 PREFIX = "HOTUPGRADE_OPERATOR_"
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
@@ -31,6 +32,7 @@ class Settings:
     webhook_service: str  # the certificate is for this Service's DNS name
     webhook_configuration: str  # whose caBundle is kept right; empty: none
     store_limit_bytes: int
+    prometheus_allowed: AllowedHosts  # which servers analyses may be read from
     bind_address: str | None  # None: every address
 
     @classmethod
@@ -55,6 +57,10 @@ class Settings:
                 f"cannot start: {PREFIX}AGENT_PULL_POLICY is {policy!r}, one of "
                 f"{', '.join(PULL_POLICIES)} is right"
             )
+        try:
+            allowed = AllowedHosts.parse(env.get(PREFIX + "PROMETHEUS_ALLOWED", "*"))
+        except ValueError as error:
+            raise SettingsError(f"cannot start: {PREFIX}PROMETHEUS_ALLOWED: {error}") from error
         return cls(
             namespace=text("NAMESPACE", "hotupgrade-system"),
             pod_name=text("POD_NAME", socket.gethostname()),
@@ -69,5 +75,6 @@ class Settings:
             webhook_service=text("WEBHOOK_SERVICE", "hotupgrade-operator"),
             webhook_configuration=text("WEBHOOK_CONFIGURATION", ""),
             store_limit_bytes=number("STORE_LIMIT_BYTES", STORE_LIMIT_BYTES, 1 << 40, "bytes"),
+            prometheus_allowed=allowed,
             bind_address=env.get(PREFIX + "BIND_ADDRESS") or None,
         )

@@ -46,7 +46,7 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         after = msgspec.structs.replace(after, progressed_at=time)
     if plan.rejection is not None:
         why = plan.rejection
-        message = f"{why.pod}: {why.message}"
+        message = f"{why.pod}: {why.message}" if why.pod else why.message
         noted = HistoryEntry(revision="", reason=why.reason, message=message, time=time)
         after = rejected(after, why.revision, seen.generation, noted)
     if plan.goal is Goal.UPGRADE and before.stable_revision != plan.target.revision:

@@ -14,6 +14,8 @@ from hotupgrade_api.resource import (
     Strategy,
     StrategyType,
 )
+from hotupgrade_operator import allowed_hosts, analysis_validation
+from hotupgrade_operator.allowed_hosts import AllowedHosts
 
 
 def not_implemented(spec: HotUpgradeSpec) -> list[str]:
@@ -40,7 +42,6 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
         ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
         ("spec.strategy.type", spec.strategy.type is StrategyType.ROLLING_UPDATE),
         ("spec.strategy.fallbackAfter", spec.strategy.fallback_after != Strategy().fallback_after),
-        ("spec.analysis", spec.analysis is not None),
         ("spec.trafficRouting", spec.traffic_routing is not None),
         ("spec.networkPolicy.egress", bool(spec.network_policy.egress)),
         ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),
@@ -49,8 +50,9 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
     return [field for field, used in checks if used]
 
 
-def invalid(spec: HotUpgradeSpec) -> str:
-    """What is wrong, where, and what would be right; empty where nothing is."""
+def invalid(spec: HotUpgradeSpec, allowed: AllowedHosts = allowed_hosts.ANY) -> str:
+    """What is wrong, where, and what would be right; empty where nothing is. allowed: the servers
+    that the operator may ask."""
     health = spec.health
     if health.http_get is None and health.expect.json:
         return "spec.health.expect.json needs spec.health.httpGet: only an HTTP answer has a body"
@@ -63,7 +65,7 @@ def invalid(spec: HotUpgradeSpec) -> str:
     most = spec.strategy.max_concurrent
     if (most if isinstance(most, int) else int(most.rstrip("%"))) < 1:
         return f"spec.strategy.maxConcurrent is {most}; 1 or more, or 1% to 100%, is right"
-    return _steps(spec.strategy.steps)
+    return _steps(spec.strategy.steps) or analysis_validation.invalid(spec, allowed)
 
 
 def _steps(steps: Sequence[Step]) -> str:

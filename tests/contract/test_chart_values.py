@@ -49,6 +49,8 @@ def refusal(*values: str, registry: str = "image.registry=example.com") -> str:
         "networkPolicy.apiServer.cidrs={10.0.0.1}",
         "networkPolicy.apiServer.ports=",
         "crds.keep=maybe",
+        "analysis.prometheus.allowedHosts={a b}",
+        "analysis.prometheus.ports={0}",
     ],
 )
 def test_nonsense_is_refused_and_named(value: str) -> None:

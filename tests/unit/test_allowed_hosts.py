@@ -96,3 +96,8 @@ def test_what_a_name_resolves_to_is_checked_too(
 def test_a_pattern_that_is_none_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is no HOST"):
         AllowedHosts.parse(text)
+
+
+@pytest.mark.parametrize("text", ["*", "", "a:1,*.b", "[fd00::1]:9090,10.0.0.1"])
+def test_a_setting_is_written_as_it_was_read(text: str) -> None:
+    assert str(AllowedHosts.parse(text)) == text

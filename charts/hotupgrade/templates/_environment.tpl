@@ -14,6 +14,8 @@
   value: {{ .Values.agent.metricsPort | quote }}
 - name: HOTUPGRADE_OPERATOR_STORE_LIMIT_BYTES
   value: {{ .Values.agent.storeLimitBytes | int64 | quote }}
+- name: HOTUPGRADE_OPERATOR_PROMETHEUS_ALLOWED
+  value: {{ join "," .Values.analysis.prometheus.allowedHosts | quote }}
 - name: HOTUPGRADE_OPERATOR_WEBHOOK_PORT
   value: "9443"
 - name: HOTUPGRADE_OPERATOR_METRICS_PORT
