@@ -83,6 +83,7 @@ class Options:
     replicas: int = 2
     resources: Object = field(default_factory=lambda: {"requests": {"memory": "32Mi"}})
     max_concurrent: int | str = 1
+    steps: tuple[Object, ...] = ()
     handoff: Object = field(default_factory=dict)
     health: Object = field(default_factory=dict)
 
@@ -135,7 +136,7 @@ def hot_upgrade(name: str, server: Server, options: Options, artifact: Object | 
         "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "handoff": handoff,
         "health": {**server.health, **options.health},
-        "strategy": {"maxConcurrent": options.max_concurrent},
+        "strategy": {"maxConcurrent": options.max_concurrent, "steps": list(options.steps)},
     }
     if artifact is not None:
         spec["artifact"] = {**artifact, "replaces": server.program}

@@ -5,7 +5,6 @@ import urllib.request
 from hotupgrade_api.resource_status import Condition
 from tests.e2e import manifests
 from tests.e2e.cluster import Object
-from tests.e2e.launcher import launcher_status
 from tests.e2e.manifests import PORT, Options, Server
 from tests.e2e.namespace import Namespace
 from tests.e2e.pod import Pod
@@ -50,11 +49,6 @@ class Workload:
             return pods if len(pods) == count and all(p.ready for p in pods) else []
 
         return self.namespace.until(f"{count} ready pods of {self.name}", ready, UPGRADE_SECONDS)
-
-    @staticmethod
-    def process_generations(pod: Pod) -> int:
-        """How often its app was started: once, and once an upgrade."""
-        return max(g.number for g in launcher_status(pod).generations)
 
     def until_ready(self, reason: str) -> Condition:
         """The condition Ready of the spec as it is now, with that reason, once all is settled."""
