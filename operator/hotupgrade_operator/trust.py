@@ -14,7 +14,7 @@ from kubernetes.aio import client
 
 from hotupgrade_operator import metrics
 from hotupgrade_operator.certificates import Identity, kept
-from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.cluster import Cluster, Secret
 from hotupgrade_operator.settings import Settings
 
 log = logging.getLogger("hotupgrade.operator")
@@ -25,7 +25,7 @@ MOST_TRIES = 5
 
 
 class UnusableSecret(Exception):
-    """The Secret is there, but is not one of ours."""
+    """The Secret is there, but is not one of ours, and there is nothing to put in its place."""
 
 
 class Trust:
@@ -74,25 +74,38 @@ class Trust:
         namespace, name = self._settings.namespace, self._settings.secret_name
         for _ in range(MOST_TRIES):
             secret = await self._cluster.secret(namespace, name)
-            try:
-                found = Identity.of_secret(secret.data) if secret else None
-            except KeyError as error:
-                raise UnusableSecret(
-                    f"cannot use Secret {namespace}/{name}: {error} is missing; "
-                    "delete it to have a new one made"
-                ) from error
-            wanted = kept(found, self._clock(), webhook_names(self._settings))
+            found = self._found(secret) if secret else None
+            # Where somebody deleted or broke it, what is in force goes back: agents trust no other.
+            before = found or self._identity
+            wanted = kept(before, self._clock(), webhook_names(self._settings))
             if wanted == found:
                 return wanted
             try:
                 version = secret.version if secret else ""
                 await self._cluster.write_secret(namespace, name, wanted.secret_data(), version)
-                log.info("audit: certificates in Secret %s/%s were made", namespace, name)
+                log.info("audit: certificates in Secret %s/%s were written", namespace, name)
                 return wanted
             except client.ApiException as error:
                 if error.status != CONFLICT:
                     raise
         raise TimeoutError(f"cannot keep Secret {namespace}/{name}: it changes all the time")
+
+    def _found(self, secret: Secret) -> Identity | None:
+        """None where it is broken, and the identity in force can take its place."""
+        name = f"{self._settings.namespace}/{self._settings.secret_name}"
+        try:
+            found = Identity.of_secret(secret.data)
+            found.expiries()  # reads each certificate
+            return found
+        except (KeyError, ValueError) as error:
+            why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            if self._identity is None:
+                raise UnusableSecret(
+                    f"cannot use Secret {name}: {why}; restore it, or delete it: then a new CA is "
+                    "made, which no running agent trusts, and each of their pods must be made anew"
+                ) from error
+            log.warning("Secret %s is written anew: %s", name, why)
+            return None
 
 
 def webhook_names(settings: Settings) -> Sequence[str]:
