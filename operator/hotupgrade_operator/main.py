@@ -1,7 +1,7 @@
 """The console script `hotupgrade-operator`.
 
 Each replica serves admission; the holder of the Lease reconciles, and ends when it loses it: what
-it was about to do must not meet what the next holder does.
+it was about to do must not meet what the next holder does. Admission goes on for a moment then.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,10 @@ from hotupgrade_operator.trust import Trust, UnusableSecret
 
 log = logging.getLogger("hotupgrade.operator")
 
+# Of a replica that ends by itself: until its readiness is probed, and no pod's creation is sent to
+# it any more. One that is told to end was waited for by then: the chart's preStop.
+FAREWELL_SECONDS = 10.0
+
 
 class CannotStart(Exception):
     """What the operator cannot do without is not there."""
@@ -46,8 +50,7 @@ class LeaseLost(Exception):
 async def run(settings: Settings) -> None:
     """Until SIGTERM or SIGINT. Raises CannotStart or LeaseLost."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _set_at_signals(stop)
     await _find_api_server()
     async with client.ApiClient() as api, AsyncExitStack() as stack:
         cluster = Cluster(api)
@@ -60,18 +63,31 @@ async def run(settings: Settings) -> None:
             admission = Admission(cluster, settings)
             trust.use(admission.use)
             stack.push_async_callback((await admission.start()).cleanup)
-        plain = await observability.serve(settings.bind_address, settings.metrics_port)
+        readiness = observability.Readiness()
+        plain = await observability.serve(settings.bind_address, settings.metrics_port, readiness)
         stack.push_async_callback(plain.cleanup)
         lease = Lease(api, settings.lease_name, settings.namespace, settings.pod_name)
-        await _first_end(
-            stop.wait(), trust.run(), lease.lead(lambda: lead(api, cluster, trust, settings))
-        )
-        if not stop.is_set():
-            raise LeaseLost(f"lost the Lease {settings.namespace}/{settings.lease_name}")
+        try:
+            await _first_end(
+                stop.wait(),
+                trust.run(),
+                lease.lead(lambda: lead(api, cluster, trust, settings, stop)),
+            )
+            if not stop.is_set():
+                raise LeaseLost(f"lost the Lease {settings.namespace}/{settings.lease_name}")
+        except Exception as error:
+            log.error("ends: %s", error)  # nothing reconciles from here on
+            readiness.ready = False
+            _set_at_signals(stop)  # kopf had them
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), FAREWELL_SECONDS)
+            raise
 
 
-async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: Settings) -> None:
-    """Reconciles until cancelled."""
+async def lead(
+    api: client.ApiClient, cluster: Cluster, trust: Trust, settings: Settings, stop: asyncio.Event
+) -> None:
+    """Reconciles until cancelled, or until a signal, which it passes on to `stop`."""
     log.info("holds the Lease: reconciles")
     metrics.LEADER.set(1)
     agents = Agents(cluster, settings.agent_port)
@@ -92,11 +108,18 @@ async def lead(api: client.ApiClient, cluster: Cluster, trust: Trust, settings: 
             registry=registry, standalone=True, clusterwide=True, identity=identity
         )
         await _first_end(pods.run(), watch)
+        # kopf takes the signals for itself; it ends in order at one of them, and never else.
+        stop.set()
     finally:
         metrics.LEADER.set(0)
         await reconciler.stop()
         await measurer.close()
         await agents.close()
+
+
+def _set_at_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _find_api_server() -> None:
