@@ -35,6 +35,7 @@ SECRET_DIR = "/hotupgrade/secret"  # noqa: S105  (a path)
 AGENT_PORT = 9440  # default: HTTPS for the operator
 METRICS_PORT = 9441  # default: plain /healthz and /metrics
 METRICS_PORT_NAME = "hu-metrics"  # of the agent's container; Prometheus finds agents by it
+STORE_LIMIT_BYTES = 2 << 30  # default: the store volume's sizeLimit
 
 OPERATOR_COMMON_NAME = "hotupgrade-operator"  # subject of the client certificate that agents demand
 

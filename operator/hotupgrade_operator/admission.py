@@ -6,14 +6,11 @@ import base64
 import logging
 import ssl
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
-from kubernetes.aio import client
 
 from hotupgrade_api.agent_messages import BootConfig
 from hotupgrade_api.resource import LABEL_NAME, HotUpgradeSpec, WorkloadRef
@@ -21,23 +18,23 @@ from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator import injection, metrics
 from hotupgrade_operator.certificates import Identity
 from hotupgrade_operator.cluster import Cluster
-from hotupgrade_operator.injection import Injection, NotInjected
+from hotupgrade_operator.injected_containers import Injection
+from hotupgrade_operator.injection import NotInjected
 from hotupgrade_operator.new_pods import boot_config
 from hotupgrade_operator.settings import Settings
-from hotupgrade_operator.status import Event
 
 log = logging.getLogger("hotupgrade.operator")
 
 PATH = "/inject"
 MAX_BODY_BYTES = 8 << 20
 LOOK_UP_SECONDS = 3.0  # below the webhook's own time-out
+END_SECONDS = 5.0  # for answers under way when it ends
 
 
 class _Request(msgspec.Struct, rename="camel"):
     uid: str
     namespace: str
     object: dict[str, Any]
-    dry_run: bool = False
 
 
 class _Review(msgspec.Struct):
@@ -67,7 +64,7 @@ class Admission:
         """Serves until the runner is cleaned up. `use` comes first."""
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.add_routes([web.post(PATH, self._review)])
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=END_SECONDS)
         await runner.setup()
         address, port = self._settings.bind_address, self._settings.webhook_port
         await web.TCPSite(runner, address, port, ssl_context=self._context).start()
@@ -98,17 +95,21 @@ class Admission:
         return web.json_response({**answer, "response": response})
 
     async def _injected(self, request: _Request) -> tuple[dict[str, Any], str]:
-        """The pod after injection, and why it was left alone, where it was."""
+        """The pod after injection, and why it was left alone, where it was.
+
+        Nothing is written to the API here: whoever reaches the port may ask. The annotation is what
+        tells the reconcile, which writes status and Event.
+        """
         pod = request.object
         name = pod["metadata"]["labels"][LABEL_NAME]
-        resource = await self._look_up(request.namespace, name)
         try:
+            if injection.is_injected(pod):
+                return injection.inject_again(pod), ""
+            resource = await self._look_up(request.namespace, name)
             after = injection.inject(pod, self._injection(resource, pod))
         except (NotInjected, msgspec.ValidationError) as error:
             why = str(error)
             log.warning("%s, a pod of %s/%s", why, request.namespace, name)
-            if resource is not None and not request.dry_run:
-                await self._tell(request.namespace, name, resource["metadata"]["uid"], why)
             return injection.left_alone(pod, why), why
         log.info("audit: injected a pod of %s/%s", request.namespace, name)
         return after, ""
@@ -132,19 +133,13 @@ class Admission:
             ca_bundle=self._bundle,
             image=self._settings.agent_image,
             pull_policy=self._settings.agent_pull_policy,
+            pull_secrets=self._settings.agent_pull_secrets,
             agent_port=self._settings.agent_port,
             metrics_port=self._settings.agent_metrics_port,
             store_limit_bytes=self._settings.store_limit_bytes,
+            resources=self._settings.agent_resources,
         )
 
     async def _look_up(self, namespace: str, name: str) -> dict[str, Any] | None:
         async with asyncio.timeout(LOOK_UP_SECONDS):
             return await self._cluster.hot_upgrade(namespace, name)
-
-    async def _tell(self, namespace: str, name: str, uid: str, why: str) -> None:
-        event = Event("NotInjected", why, warning=True)
-        try:
-            async with asyncio.timeout(LOOK_UP_SECONDS):
-                await self._cluster.tell(namespace, name, uid, event, datetime.now(UTC))
-        except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.warning("cannot write an Event on %s/%s: %s", namespace, name, error)

@@ -2,15 +2,18 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hotupgrade_api import pod_layout as layout
+from hotupgrade_operator import agent_resources
+from hotupgrade_operator.agent_resources import AgentResources
 from hotupgrade_operator.allowed_hosts import AllowedHosts
 
 PREFIX = "HOTUPGRADE_OPERATOR_"
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
-STORE_LIMIT_BYTES = 2 << 30
+T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -23,6 +26,8 @@ class Settings:
     pod_name: str  # holds the Lease
     agent_image: str  # empty: pods are not injected
     agent_pull_policy: str
+    agent_pull_secrets: tuple[str, ...]  # names, looked for in the pod's namespace
+    agent_resources: AgentResources
     agent_port: int
     agent_metrics_port: int
     webhook_port: int
@@ -51,21 +56,19 @@ class Settings:
         def port(name: str, default: int) -> int:
             return number(name, default, 65535, "a port")
 
-        policy = text("AGENT_PULL_POLICY", "IfNotPresent")
-        if policy not in PULL_POLICIES:
-            raise SettingsError(
-                f"cannot start: {PREFIX}AGENT_PULL_POLICY is {policy!r}, one of "
-                f"{', '.join(PULL_POLICIES)} is right"
-            )
-        try:
-            allowed = AllowedHosts.parse(env.get(PREFIX + "PROMETHEUS_ALLOWED", "*"))
-        except ValueError as error:
-            raise SettingsError(f"cannot start: {PREFIX}PROMETHEUS_ALLOWED: {error}") from error
+        def parsed(name: str, default: str, parse: Callable[[str], T]) -> T:
+            try:
+                return parse(env.get(PREFIX + name, default))
+            except ValueError as error:
+                raise SettingsError(f"cannot start: {PREFIX}{name}: {error}") from error
+
         return cls(
             namespace=text("NAMESPACE", "hotupgrade-system"),
             pod_name=text("POD_NAME", socket.gethostname()),
             agent_image=text("AGENT_IMAGE", ""),
-            agent_pull_policy=policy,
+            agent_pull_policy=parsed("AGENT_PULL_POLICY", "IfNotPresent", _pull_policy),
+            agent_pull_secrets=tuple(filter(None, text("AGENT_PULL_SECRETS", "").split(","))),
+            agent_resources=parsed("AGENT_RESOURCES", "{}", agent_resources.read),
             agent_port=port("AGENT_PORT", layout.AGENT_PORT),
             agent_metrics_port=port("AGENT_METRICS_PORT", layout.METRICS_PORT),
             webhook_port=port("WEBHOOK_PORT", 9443),
@@ -74,7 +77,15 @@ class Settings:
             lease_name=text("LEASE_NAME", "hotupgrade-operator"),
             webhook_service=text("WEBHOOK_SERVICE", "hotupgrade-operator"),
             webhook_configuration=text("WEBHOOK_CONFIGURATION", ""),
-            store_limit_bytes=number("STORE_LIMIT_BYTES", STORE_LIMIT_BYTES, 1 << 40, "bytes"),
-            prometheus_allowed=allowed,
+            store_limit_bytes=number(
+                "STORE_LIMIT_BYTES", layout.STORE_LIMIT_BYTES, 1 << 40, "bytes"
+            ),
+            prometheus_allowed=parsed("PROMETHEUS_ALLOWED", "*", AllowedHosts.parse),
             bind_address=env.get(PREFIX + "BIND_ADDRESS") or None,
         )
+
+
+def _pull_policy(text: str) -> str:
+    if text not in PULL_POLICIES:
+        raise ValueError(f"{text!r}, one of {', '.join(PULL_POLICIES)} is right")
+    return text

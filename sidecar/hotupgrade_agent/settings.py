@@ -65,7 +65,7 @@ class Settings:
             pod_uid=text(layout.ENV_POD_UID),
             hot_upgrade_uid=env.get(layout.ENV_HOT_UPGRADE_UID, ""),
             store=Path(text(layout.ENV_STORE, layout.STORE_PATH)),
-            store_limit_bytes=number(layout.ENV_STORE_LIMIT, 1 << 30),
+            store_limit_bytes=number(layout.ENV_STORE_LIMIT, layout.STORE_LIMIT_BYTES),
             socket=Path(text(layout.ENV_SOCKET, layout.SOCKET_PATH)),
             bind_address=env.get(layout.ENV_BIND_ADDRESS) or None,
             agent_port=number(layout.ENV_AGENT_PORT, layout.AGENT_PORT),

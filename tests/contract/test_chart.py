@@ -1,13 +1,17 @@
 """The chart, rendered by the real helm: what it puts into a cluster."""
 
+import json
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
+from hotupgrade_api.pod_layout import STORE_LIMIT_BYTES
 from hotupgrade_api.resource import LABEL_NAME
+from hotupgrade_operator.main import FAREWELL_SECONDS
 from hotupgrade_operator.settings import PREFIX, Settings
 from tests.chart import CHART, NAMESPACE, ROOT, Object, manifest, objects, one
 from tests.pod_security import violations
@@ -68,7 +72,6 @@ def test_the_operators_pod_passes_the_restricted_pod_security_standard(
     assert violations(operator_pod(rendered)) == []
     (container,) = operator_pod(rendered)["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert operator_pod(rendered)["securityContext"]["runAsUser"] == 65532
 
 
 def test_only_the_pod_that_needs_a_token_gets_one(rendered: list[Object]) -> None:
@@ -93,7 +96,15 @@ def test_the_operator_reads_every_setting_that_the_chart_gives(rendered: list[Ob
         {PREFIX + name: value or "by the API server" for name, value in given.items()}
     )
     for name, value in given.items():
-        assert str(getattr(read, name.lower())) == (value or "by the API server"), name
+        assert as_given(getattr(read, name.lower())) == (value or "by the API server"), name
+
+
+def as_given(value: Any) -> str:
+    """A setting as its variable has it."""
+    if isinstance(value, msgspec.Struct):
+        whole = {f: msgspec.structs.asdict(getattr(value, f)) for f in value.__struct_fields__}
+        return json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 def test_settings_name_the_objects_that_the_chart_makes_or_allows(rendered: list[Object]) -> None:
@@ -120,6 +131,7 @@ def test_only_pods_that_ask_for_it_pass_the_webhook_and_none_waits_for_it(
     asked = {"matchExpressions": [{"key": LABEL_NAME, "operator": "Exists"}]}
     assert webhook["objectSelector"] == asked
     assert webhook["failurePolicy"] == "Ignore"
+    assert webhook["sideEffects"] == "None"
     assert [rule["operations"] for rule in webhook["rules"]] == [["CREATE"]]
     assert "caBundle" not in webhook["clientConfig"]  # the operator's to write
 
@@ -158,7 +170,7 @@ def test_the_crd_survives_an_uninstall_unless_told_otherwise() -> None:
 
 
 def test_large_store_limit_is_written_as_a_number_not_in_scientific_notation() -> None:
-    assert environment(objects())["STORE_LIMIT_BYTES"] == "2147483648"
+    assert environment(objects())["STORE_LIMIT_BYTES"] == str(STORE_LIMIT_BYTES)
 
 
 def test_a_digest_wins_over_a_tag() -> None:
@@ -167,3 +179,43 @@ def test_a_digest_wins_over_a_tag() -> None:
     (container,) = operator_pod(rendered)["containers"]
     assert container["image"] == "registry.example.com/hotupgrade/operator:v7"
     assert environment(rendered)["AGENT_IMAGE"] == f"registry.example.com/hotupgrade/agent@{digest}"
+
+
+def test_a_replica_that_is_told_to_end_serves_until_nobody_is_sent_there(
+    rendered: list[Object],
+) -> None:
+    pod = operator_pod(rendered)
+    (container,) = pod["containers"]
+    seconds = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert seconds >= 10
+    assert pod["terminationGracePeriodSeconds"] >= seconds + 30
+
+
+def test_a_replica_that_ends_by_itself_is_found_unready_before_it_has_ended(
+    rendered: list[Object],
+) -> None:
+    probe = operator_pod(rendered)["containers"][0]["readinessProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] <= FAREWELL_SECONDS / 2
+
+
+def test_no_user_is_named_where_the_image_names_one(rendered: list[Object]) -> None:
+    """OpenShift's restricted-v2 gives each namespace a range, and refuses any other."""
+    pod = operator_pod(rendered)
+    for context in (pod["securityContext"], pod["containers"][0]["securityContext"]):
+        assert not {"runAsUser", "runAsGroup", "fsGroup"} & context.keys()
+    assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+def test_the_webhook_can_be_closed_to_all_but_the_api_server() -> None:
+    cidr = "networkPolicy.webhookFrom[0].ipBlock.cidr=10.0.0.0/24"
+    ingress = one("NetworkPolicy", objects(cidr))["spec"]["ingress"]
+    (rule,) = (r for r in ingress if r["ports"][0]["port"] == "webhook")
+    assert rule["from"] == [{"ipBlock": {"cidr": "10.0.0.0/24"}}]
+
+
+def test_agents_resources_and_pull_secrets_are_values() -> None:
+    given = environment(
+        objects("agent.resources.limits.cpu=500m", "agent.imagePullSecrets={one,two}")
+    )
+    assert given["AGENT_PULL_SECRETS"] == "one,two"
+    assert json.loads(given["AGENT_RESOURCES"])["limits"] == {"cpu": "500m", "memory": "96Mi"}

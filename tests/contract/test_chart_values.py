@@ -45,6 +45,8 @@ def refusal(*values: str, registry: str = "image.registry=example.com") -> str:
         "image.agent.digest=sha256:12",
         "image.agent.name=x",
         "agent.port=0",
+        "agent.resources.limits.gpu=1",
+        "agent.imagePullSecrets={A b}",
         "agent.storeLimitBytes=1Gi",
         "networkPolicy.apiServer.cidrs={10.0.0.1}",
         "networkPolicy.apiServer.ports=",

@@ -30,8 +30,8 @@ class Asked:
         self._url = f"https://127.0.0.1:{port}{PATH}"
         self._context = ssl.create_default_context(cadata=bundle.decode())
 
-    async def review(self, pod: dict[str, Any], **more: Any) -> dict[str, Any]:
-        request = {"uid": "r", "namespace": "default", "object": pod, **more}
+    async def review(self, pod: dict[str, Any]) -> dict[str, Any]:
+        request = {"uid": "r", "namespace": "default", "object": pod}
         async with aiohttp.ClientSession() as session:
             async with session.post(
                 self._url,
@@ -46,8 +46,8 @@ class Asked:
 
 
 @asynccontextmanager
-async def webhook() -> AsyncIterator[Asked]:
-    chosen = settings()
+async def webhook(**variables: str) -> AsyncIterator[Asked]:
+    chosen = settings(**variables)
     async with embedded_api() as (server, api):
         cluster = Cluster(api)
         trust = Trust(cluster, chosen, lambda: datetime.now(UTC))
@@ -96,7 +96,7 @@ async def test_pod_that_is_made_before_its_hot_upgrade_is_injected_for_nobody_ye
         assert owner_in(await asked.review(pod())) == ""
 
 
-async def test_pod_without_a_command_is_admitted_and_noted_and_an_event_says_what_to_add() -> None:
+async def test_pod_without_a_command_is_admitted_and_noted_and_nothing_is_written() -> None:
     async with webhook() as asked:
         await put_hot_upgrade(asked.server)
         plain = pod()
@@ -104,11 +104,38 @@ async def test_pod_without_a_command_is_admitted_and_noted_and_an_event_says_wha
         response = await asked.review(plain)
         assert list(values(response)) == ["/metadata/annotations"]
         assert "set its command" in response["warnings"][0]
-        (event,) = asked.server.all("events")
-        assert (event["reason"], event["type"]) == ("NotInjected", "Warning")
-        assert "spec.command" in event["message"]
-        await asked.review(plain, dryRun=True)
-        assert len(asked.server.all("events")) == 1
+        assert asked.server.all("events") == []  # whoever reaches the port may ask
+
+
+async def test_pod_that_comes_again_after_istio_is_judged_again() -> None:
+    async with webhook() as asked:
+        before = pod()
+        first = values(await asked.review(before))
+        for path, value in first.items():
+            (part, name) = path.removeprefix("/").split("/")
+            before[part][name] = value
+        assert "patch" not in await asked.review(before)
+        before["spec"]["initContainers"].insert(0, {"name": "istio-validation", "image": "i:1"})
+        response = await asked.review(before)
+        assert "native sidecars" in response["warnings"][0]
+        second = values(response)
+        assert [c["name"] for c in second["/spec/initContainers"]] == ["istio-validation"]
+        assert second["/spec/containers"][0]["command"] == ["/app/server"]
+
+
+async def test_settings_reach_the_pod() -> None:
+    resources = json.dumps(
+        {
+            "requests": {"cpu": "30m", "memory": "80Mi"},
+            "limits": {"cpu": "1", "memory": "128Mi"},
+        }
+    )
+    async with webhook(AGENT_RESOURCES=resources, AGENT_PULL_SECRETS="a,b") as asked:
+        limits = {"cpu": "1", "memory": "1Gi"}
+        patched = values(await asked.review(pod(resources={"limits": limits})))
+        assert patched["/spec/imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+        for container in patched["/spec/initContainers"]:
+            assert container["resources"]["limits"] == {"cpu": "1", "memory": "128Mi"}
 
 
 async def test_api_server_that_is_down_keeps_no_pod_from_being_made() -> None:

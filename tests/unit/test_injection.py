@@ -1,6 +1,7 @@
 """What injection makes of a pod, and what it leaves alone with a word on why."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -8,8 +9,10 @@ import pytest
 
 from hotupgrade_api import pod_layout as layout
 from hotupgrade_api.agent_messages import BootConfig, HealthDefault
-from hotupgrade_api.resource import HotUpgradeSpec, WorkloadRef
-from hotupgrade_operator.injection import Injection, NotInjected, inject, is_guaranteed, patch
+from hotupgrade_api.injection_record import InjectionRecord
+from hotupgrade_api.resource import ANNOTATION_INJECTED, HotUpgradeSpec, WorkloadRef
+from hotupgrade_operator.injected_containers import Injection
+from hotupgrade_operator.injection import NotInjected, inject, patch
 
 WORKLOAD = WorkloadRef(api_version="apps/v1", kind="Deployment", name="web")
 Pod = dict[str, Any]
@@ -32,6 +35,11 @@ def pod(**container: Any) -> Pod:
 
 def by_name(items: list[Pod], name: str) -> Pod:
     return next(item for item in items if item["name"] == name)
+
+
+def record(pod: Pod) -> InjectionRecord:
+    text = pod["metadata"]["annotations"][ANNOTATION_INJECTED]
+    return msgspec.json.decode(text, type=InjectionRecord)
 
 
 def test_command_is_prefixed_and_arguments_stay() -> None:
@@ -76,33 +84,49 @@ def test_containers_of_ours_are_restricted_and_the_agent_is_a_native_sidecar() -
     assert agent["command"][:2] == ["hotupgrade-launcher", "supervise"]
 
 
-@pytest.mark.parametrize(
-    ("resources", "guaranteed"),
-    [
-        ({}, False),
-        ({"requests": {"cpu": "1", "memory": "1Gi"}}, False),
-        ({"limits": {"cpu": "1", "memory": "1Gi"}}, True),
-        ({"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "500m"}}, False),
-        ({"limits": {"memory": "1Gi"}}, False),
-    ],
-)
-def test_qos_class_stays_what_it_was(resources: Pod, guaranteed: bool) -> None:
-    before = pod(resources=resources)
-    assert is_guaranteed(before["spec"]) is guaranteed
-    after = inject(before, what())["spec"]
-    assert is_guaranteed(after) is guaranteed
-    assert all(c["resources"]["requests"] for c in after["initContainers"])
-
-
-def test_readiness_probe_becomes_the_default_health_with_its_port_by_number() -> None:
-    probe = {"httpGet": {"path": "/health", "port": "http"}}
-    ports = [{"name": "http", "containerPort": 8080}]
-    init = inject(pod(readinessProbe=probe, ports=ports), what())["spec"]["initContainers"]
-    env = {e["name"]: e.get("value", "") for e in by_name(init, layout.AGENT_CONTAINER)["env"]}
+def test_default_health_and_what_it_lacks_are_written_where_agent_and_people_look() -> None:
+    after = inject(pod(readinessProbe={"tcpSocket": {"port": 8080}}), what())
+    agent = by_name(after["spec"]["initContainers"], layout.AGENT_CONTAINER)
+    env = {e["name"]: e.get("value", "") for e in agent["env"]}
     health = msgspec.json.decode(env[layout.ENV_DEFAULT_HEALTH], type=HealthDefault).health
     assert health is not None
-    assert health.http_get is not None
-    assert (health.http_get.path, health.http_get.port) == ("/health", 8080)
+    assert health.tcp_socket is not None
+    assert record(after).health == ""
+    assert "no readiness probe" in record(inject(pod(), what())).health
+
+
+@pytest.mark.parametrize(
+    ("context", "user"),
+    [
+        ({}, None),
+        ({"securityContext": {"runAsUser": 1000}}, None),
+        ({"securityContext": {"runAsUser": 0}}, 65532),
+        ({"securityContext": {"runAsUser": 1000}, "shareProcessNamespace": True}, 65532),
+        ({"shareProcessNamespace": True}, None),
+    ],
+    ids=["image's", "pod's", "not root", "not the app's where processes are shared", "own anyway"],
+)
+def test_user_is_named_only_where_the_pods_own_would_not_do(context: Pod, user: int | None) -> None:
+    before = pod()
+    before["spec"] |= context
+    for container in inject(before, what())["spec"]["initContainers"]:
+        assert container["securityContext"].get("runAsUser") == user
+
+
+def test_pull_secrets_are_added_to_the_pods_own() -> None:
+    before = pod()
+    before["spec"]["imagePullSecrets"] = [{"name": "mine"}]
+    chosen = dataclasses.replace(what(), pull_secrets=("mine", "agents"))
+    after = inject(before, chosen)
+    assert after["spec"]["imagePullSecrets"] == [{"name": "mine"}, {"name": "agents"}]
+    assert "/spec/imagePullSecrets" in [o["path"] for o in patch(before, after)]
+    assert "imagePullSecrets" not in inject(pod(), what())["spec"]
+
+
+def test_pythons_cap_is_below_the_containers_memory_limit() -> None:
+    agent = inject(pod(), what())["spec"]["initContainers"][1]
+    cap = agent["command"][agent["command"].index("--memory-limit") + 1]
+    assert int(cap) == 80 << 20
 
 
 def test_boot_comes_after_a_native_istio_proxy() -> None:
@@ -115,12 +139,11 @@ def test_boot_comes_after_a_native_istio_proxy() -> None:
     assert names == ["istio-proxy", layout.BOOT_CONTAINER, layout.AGENT_CONTAINER, "migrate"]
 
 
-def test_again_changes_nothing_and_the_input_is_not_changed() -> None:
+def test_input_is_not_changed_and_the_patch_names_what_did() -> None:
     before = pod()
     untouched = copy.deepcopy(before)
     once = inject(before, what())
     assert before == untouched
-    assert inject(once, what()) == once
     assert patch(once, once) == []
     assert [o["path"] for o in patch(before, once)] == [
         *("/spec/containers", "/spec/initContainers", "/spec/volumes", "/metadata/annotations")
@@ -141,10 +164,11 @@ def test_pod_that_cannot_be_upgraded_hot_is_refused_with_the_reason() -> None:
     before["spec"]["hostNetwork"] = True
     with pytest.raises(NotInjected, match="hostNetwork"):
         inject(before, what())
-    captured = pod()
-    captured["spec"]["initContainers"] = [{"name": "istio-validation"}]
-    with pytest.raises(NotInjected, match="native sidecars"):
-        inject(captured, what())
+    for windows in ({"os": {"name": "windows"}}, {"nodeSelector": {"kubernetes.io/os": "windows"}}):
+        before = pod()
+        before["spec"] |= windows
+        with pytest.raises(NotInjected, match="os is windows"):
+            inject(before, what())
     two = pod()
     two["spec"]["containers"].append({"name": "log", "image": "log:1"})
     with pytest.raises(NotInjected, match="one of web, log"):

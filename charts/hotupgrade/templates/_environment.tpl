@@ -8,6 +8,10 @@
   value: {{ include "hotupgrade.image" (dict "root" . "image" .Values.image.agent) }}
 - name: HOTUPGRADE_OPERATOR_AGENT_PULL_POLICY
   value: {{ .Values.image.pullPolicy }}
+- name: HOTUPGRADE_OPERATOR_AGENT_PULL_SECRETS
+  value: {{ join "," .Values.agent.imagePullSecrets | quote }}
+- name: HOTUPGRADE_OPERATOR_AGENT_RESOURCES
+  value: {{ .Values.agent.resources | toJson | quote }}
 - name: HOTUPGRADE_OPERATOR_AGENT_PORT
   value: {{ .Values.agent.port | quote }}
 - name: HOTUPGRADE_OPERATOR_AGENT_METRICS_PORT
