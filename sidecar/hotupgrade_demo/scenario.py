@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hotupgrade_demo import app
 from hotupgrade_demo.api_server import ApiServer, kind_of
 from hotupgrade_demo.load import Load, request
 from hotupgrade_demo.pods import NAMESPACE, DemoPod
+from hotupgrade_operator.settings import PREFIX
 
 PODS = 3
 NAME = "web"
@@ -50,14 +51,18 @@ class Report:
 
 
 class Scenario:
-    """Everything that runs; stop() ends all of it, and nothing else."""
+    """Everything that runs; stop() ends all of it, and nothing else. settings: more of the
+    operator's, without their prefix."""
 
-    def __init__(self, folder: Path, launcher: Path) -> None:
+    def __init__(
+        self, folder: Path, launcher: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.api = ApiServer()
         self.kubeconfig = folder / "kubeconfig"
         self.report = Report()
         self._launcher = launcher
+        self._settings = settings or {}
         self._uid = str(uuid.uuid4())
         self._artifacts: web.AppRunner | None = None
         self._operator: asyncio.subprocess.Process | None = None
@@ -130,10 +135,14 @@ class Scenario:
         env = {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
-            "HOTUPGRADE_OPERATOR_AGENT_PORT": str(AGENT_PORT),
-            "HOTUPGRADE_OPERATOR_BIND_ADDRESS": "127.0.0.1",
-            "HOTUPGRADE_OPERATOR_METRICS_PORT": str(METRICS_PORT),
         }
+        settings = {
+            "AGENT_PORT": str(AGENT_PORT),
+            "BIND_ADDRESS": "127.0.0.1",
+            "METRICS_PORT": str(METRICS_PORT),
+            **self._settings,
+        }
+        env |= {f"{PREFIX}{name}": value for name, value in settings.items()}
         with (self.folder / "operator.log").open("ab") as log:
             self._operator = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "hotupgrade_operator.main", env=env, stdout=log, stderr=log
@@ -170,11 +179,15 @@ class Scenario:
         return base64.b64decode(secret["data"]["bundle.crt"]).decode() if secret else ""
 
     async def apply(self, version: str) -> None:
+        await self.put(hot_upgrade(version, self.pods))
+
+    async def put(self, spec: dict[str, Any], annotations: Mapping[str, str] | None = None) -> None:
         before = self.api.get("hotupgrades", NAMESPACE, NAME) or {}
+        known = {**before.get("metadata", {}), "name": NAME, "uid": self._uid}
         resource = {
             **before,
-            "metadata": {**before.get("metadata", {}), "name": NAME, "uid": self._uid},
-            "spec": hot_upgrade(version, self.pods),
+            "metadata": {**known, "annotations": dict(annotations or {})},
+            "spec": spec,
         }
         await self.api.put(kind_of("hotupgrades"), NAMESPACE, resource)
 
