@@ -1,5 +1,6 @@
 """`python -m bench`: measures everything once and writes docs/performance.md."""
 
+import os
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ PAGE = ROOT / "docs" / "performance.md"
 
 
 def main() -> int:
+    today, busy = datetime.now(UTC).strftime("%Y-%m-%d"), os.getloadavg()[0]
+    when = f"on {today} (load average {busy:.1f} before)"
     with tempfile.TemporaryDirectory(prefix="hotupgrade-bench-") as name:
         directory = Path(name)
         print("building", flush=True)
@@ -21,7 +24,7 @@ def main() -> int:
         print(f"upgrades: {measure.UPGRADES} under load", flush=True)
         upgrades = measure.upgrades(binaries, directory)
         agent = agent_memory.agent_resident(directory)
-    text = report.render(throughput, upgrades, agent, datetime.now(UTC).strftime("%Y-%m-%d"))
+    text = report.render(throughput, upgrades, agent, when)
     PAGE.write_text(text)
     print(text)
     print(f"written to {PAGE.relative_to(ROOT)}")

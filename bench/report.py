@@ -15,7 +15,7 @@ from bench.measure import (
 )
 from bench.processes import Resident
 
-MB = 1_000_000
+MIB = 1 << 20
 
 
 def machine() -> str:
@@ -36,15 +36,15 @@ def _spread(values: list[float]) -> str:
     return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
-def _megabytes(size: Resident) -> str:
-    return f"{size.all / MB:.1f} (of it {size.own / MB:.1f} no file's)"
+def _mebibytes(size: Resident) -> str:
+    return f"{size.all / MIB:.1f} (of it {size.own / MIB:.1f} no file's)"
 
 
 def _verdict(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-def render(throughput: Throughput, upgrades: Upgrades, agent: Resident, date: str) -> str:
+def render(throughput: Throughput, upgrades: Upgrades, agent: Resident, when: str) -> str:
     """The page, as Markdown. Medians, with minimum and maximum."""
     steady, during = upgrades.steady, upgrades.during
     beyond = [a - b for a, b in zip(upgrades.to_flip, upgrades.own_start, strict=True)]
@@ -56,11 +56,11 @@ def render(throughput: Throughput, upgrades: Upgrades, agent: Resident, date: st
          "0", during["failed"] == 0),
         ("rollback, trigger to kernel program, ms", _spread(upgrades.rollback),
          "<= 10 at worst", worst_rollback <= 10),
-        ("launcher RSS under steady load, MB", _megabytes(upgrades.resident_steady),
-         "<= 4", upgrades.resident_steady.all <= 4 * MB),
-        (f"launcher RSS after {UPGRADES} upgrades, MB", _megabytes(upgrades.resident_after),
-         "<= 4", upgrades.resident_after.all <= 4 * MB),
-        ("agent RSS, idle, MB", _megabytes(agent), "<= 40", agent.all <= 40 * MB),
+        ("launcher RSS under steady load, MiB", _mebibytes(upgrades.resident_steady),
+         "<= 4", upgrades.resident_steady.all <= 4 * MIB),
+        (f"launcher RSS after {UPGRADES} upgrades, MiB", _mebibytes(upgrades.resident_after),
+         "<= 4", upgrades.resident_after.all <= 4 * MIB),
+        ("agent RSS, idle, MiB", _mebibytes(agent), "<= 40", agent.all <= 40 * MIB),
     ]  # fmt: skip
     table = "\n".join(f"| {a} | {b} | {c} | {_verdict(d)} |" for a, b, c, d in rows)
     latency = "\n".join(
@@ -70,8 +70,8 @@ def render(throughput: Throughput, upgrades: Upgrades, agent: Resident, date: st
     ratio = during["p999_ms"] / steady["p999_ms"] if steady["p999_ms"] else float("nan")
     return f"""# Performance
 
-Measured by `make bench` on {date}: {machine()}. One run; load and server share the machine. The
-figures are written by the command; repeat it to get your own.
+Measured by `make bench` {when}: {machine()}. One run; load and server share
+the machine. The figures are written by the command; repeat it to get your own.
 
 | what | figure | goal | |
 |---|---|---|---|
