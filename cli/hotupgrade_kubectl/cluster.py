@@ -1,6 +1,7 @@
 """IO: HotUpgrades, with their pods and Events, out of the API server; one annotation into it."""
 
 import asyncio
+import re
 from typing import Any, TypeVar
 
 import aiohttp
@@ -17,6 +18,10 @@ PAGE = 500
 SECONDS = 30.0  # for one answer
 MERGE = "application/merge-patch+json"
 NOT_FOUND = 404
+# JSON has control characters only in this form, but for those above 127. What others wrote into a
+# status or an Event must not move the cursor of whoever looks at it.
+CONTROL = re.compile(rb"\\u00(?:[01][0-9a-f]|7f|[89][0-9a-f])|\xc2[\x80-\x9f]|\x7f", re.IGNORECASE)
+REPLACED = b"?"
 
 
 class CannotReach(Exception):
@@ -133,6 +138,6 @@ async def _answer(what: str, call: Any, *arguments: Any, **more: Any) -> bytes:
 
 def _decoded(what: str, raw: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(raw, type=kind)
+        return msgspec.json.decode(CONTROL.sub(REPLACED, raw), type=kind)
     except msgspec.DecodeError as error:
         raise CannotReach(f"cannot {what}: cannot read the answer: {error}") from error

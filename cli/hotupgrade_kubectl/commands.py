@@ -27,8 +27,10 @@ class CannotAsk(Exception):
 
 
 def console_for(stdout: TextIO) -> Console:
-    """Without a terminal a line stays a line: whoever pipes it looks for whole ones."""
-    return Console(file=stdout, highlight=False, width=None if stdout.isatty() else WIDE)
+    """Without a terminal a line stays a line: whoever pipes it looks for whole ones. What others
+    wrote is shown as it is, never read as markup."""
+    width = None if stdout.isatty() else WIDE
+    return Console(file=stdout, highlight=False, markup=False, emoji=False, width=width)
 
 
 def show_table(console: Console, table: Table) -> None:
@@ -38,7 +40,7 @@ def show_table(console: Console, table: Table) -> None:
 
 def show_json(console: Console, what: object) -> None:
     text = msgspec.json.format(msgspec.json.encode(what), indent=2).decode()
-    console.print(text, markup=False, highlight=False)
+    console.print(text, soft_wrap=True)
 
 
 async def status(cluster: Cluster, console: Console, name: str, as_json: bool) -> None:
@@ -89,13 +91,14 @@ async def history(cluster: Cluster, console: Console, name: str, as_json: bool) 
 
 async def ask(cluster: Cluster, console: Console, name: str, verb: Verb, seconds: float) -> None:
     """seconds: how long to wait for the operator; 0 does not. Raises CannotAsk."""
-    request = Request(verb, secrets.token_hex(8))
+    request, asked = Request(verb, secrets.token_hex(8)), False
     try:
         async with asyncio.timeout(seconds or None):
             before = await _look(cluster, name, seconds > 0)
             if why := refusal(request, before, datetime.now(UTC)):
                 raise CannotAsk(f"{why} ({outcome(before)})")
             await cluster.ask(name, request)
+            asked = True
             if not seconds:
                 console.print(f"{name}: asked to {verb.value}; not waited for")
                 return
@@ -103,9 +106,10 @@ async def ask(cluster: Cluster, console: Console, name: str, verb: Verb, seconds
                 cluster, name, lambda found: found.status.handled_request == str(request)
             )
     except TimeoutError:
+        left = "the request stays for one that does" if asked else "nothing was asked"
         raise CannotAsk(
-            f"cannot see that anybody acted on {verb.value} within {seconds:g} s: does an operator "
-            "run, and does one hold its Lease?"
+            f"cannot {verb.value}: no operator acted within {seconds:g} s ({left}); does one run, "
+            "and does one hold its Lease?"
         ) from None
     if not carried_out(verb, before, after):
         raise CannotAsk(

@@ -141,7 +141,8 @@ async def test_senseless_request_is_not_written(operated: Plugin) -> None:
 async def test_request_that_nobody_acts_on_is_said_to_be_one(plugin: Plugin) -> None:
     silent = await plugin.run("abort", "web", "--timeout", "1")
     assert silent.code == 1
-    assert "cannot see that anybody acted on abort within 1 s" in silent.error
+    assert "cannot abort: no operator acted within 1 s" in silent.error
+    assert "nothing was asked" in silent.error
 
 
 async def test_request_that_is_not_waited_for_is_left_in_the_annotation(plugin: Plugin) -> None:
@@ -173,6 +174,17 @@ async def test_status_tells_of_pods_and_of_this_hot_upgrades_events_only(plugin:
     seen = json.loads((await plugin.run("status", "web", "-o", "json")).output)
     assert [p["metadata"]["name"] for p in seen["pods"]] == ["web-a"]
     assert [e["reason"] for e in seen["events"]] == ["Ofweb"]
+
+
+async def test_what_others_wrote_cannot_move_the_cursor(plugin: Plugin) -> None:
+    event = {
+        "metadata": {"name": "web.1"},
+        "involvedObject": {"kind": "HotUpgrade", "name": "web"},
+        "message": "\x1b[2J\x9b2J\x7f[red]gone[/red]",
+    }
+    await plugin.server.put(kind_of("events"), "shop", event)
+    shown = (await plugin.run("status", "web")).output
+    assert "?[2J?2J?[red]gone[/red]" in shown
 
 
 async def test_list_is_of_the_contexts_namespace_or_of_all(plugin: Plugin) -> None:
