@@ -197,7 +197,7 @@ FAILURES = Row(
         Panel(
             "Revisions taken back, by reason",
             Kind.BARS,
-            "By the reason of the first pod that failed.",
+            "By the reason of the first pod that failed, or AnalysisFailed.",
             (
                 (
                     total_increase("hotupgrade_operator_rejections_total", "reason") + " > 0",

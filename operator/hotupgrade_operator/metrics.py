@@ -48,7 +48,8 @@ COMMANDS = Counter(
 )
 REJECTIONS = Counter(
     "hotupgrade_operator_rejections_total",
-    "Revisions that were taken back everywhere, by the reason of the first pod that failed.",
+    "Revisions that were taken back everywhere, by the reason of the first pod that failed, or "
+    "AnalysisFailed.",
     ["reason"],
     registry=REGISTRY,
 )
@@ -68,8 +69,8 @@ FLEET = Fleet()
 REGISTRY.register(FLEET)
 ProcessCollector(registry=REGISTRY)
 
-for _reason in FailureReason:
-    REJECTIONS.labels(_reason.value)  # from 0: increase() does not see a series begin
+for _reason in (*(reason.value for reason in FailureReason), "AnalysisFailed"):
+    REJECTIONS.labels(_reason)  # from 0: increase() does not see a series begin
 
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(page(TITLE, REGISTRY))

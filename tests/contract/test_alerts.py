@@ -114,6 +114,15 @@ def test_phases_standings_and_reasons_in_the_rules_exist() -> None:
             assert set(values.split("|")) <= known[label], (label, values)
 
 
+def test_a_rejection_by_analysis_is_counted_from_zero_like_those_by_a_pod() -> None:
+    assert "AnalysisFailed" in TROUBLESHOOT  # as the operator calls it: test_docs.py
+    labels = {"reason": "AnalysisFailed"}
+    value = operator_metrics.REGISTRY.get_sample_value(
+        "hotupgrade_operator_rejections_total", labels
+    )
+    assert value is not None
+
+
 def test_rules_are_named_once() -> None:
     names = [rule["alert"] for file in FILES for rule in alerts(load(RULES / file))]
     assert len(names) == len(set(names)) == len(TESTS)
