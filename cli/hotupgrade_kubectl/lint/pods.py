@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from hotupgrade_api.agent_messages import BootConfig
-from hotupgrade_api.resource import LABEL_NAME, HotUpgradeSpec
+from hotupgrade_api.injection_record import InjectionRecord
+from hotupgrade_api.resource import ANNOTATION_INJECTED, LABEL_NAME, HotUpgradeSpec
 from hotupgrade_kubectl.lint.document import Document
 from hotupgrade_kubectl.lint.finding import Finding, Path, Severity
 from hotupgrade_kubectl.lint.template import Object, Template, pod_of, without_nulls
-from hotupgrade_operator.injection import Injection, NotInjected, inject
+from hotupgrade_operator.injected_containers import Injection
+from hotupgrade_operator.injection import NotInjected, inject
 
 TEMPLATE: Path = ("spec", "template")
 ARTIFACT_VARIABLE = "HOTUPGRADE_ARTIFACT"  # of the launcher: a shell's text may name it
@@ -36,11 +38,22 @@ def checked(hot_upgrade: Document, spec: HotUpgradeSpec, rest: Sequence[Document
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         message = f"cannot read the pod template: {error}"
         return [workload.finding(TEMPLATE, message, "what Kubernetes takes")]
-    return [
-        *_label(hot_upgrade, workload, template),
-        *_injection(workload, raw, template, spec),
-        *_replaces(hot_upgrade, template, spec),
-    ]
+    label = _label(hot_upgrade, workload, template)
+    # Which image and which trust are put in makes no difference to whether they can be.
+    what = Injection(uid="", spec=spec, boot=BootConfig(), ca_bundle="", image="")
+    try:
+        pod = inject(pod_of(raw), what)
+    except (NotInjected, ValueError) as error:
+        field = "hostNetwork" if template.spec.host_network else "containers"
+        return [*label, workload.finding((*TEMPLATE, "spec", field), str(error))]
+    record = msgspec.json.decode(
+        pod["metadata"]["annotations"][ANNOTATION_INJECTED], type=InjectionRecord
+    )
+    found = [*label, *_replaces(hot_upgrade, template, record.container, spec)]
+    if record.health and not (spec.health.http_get or spec.health.tcp_socket):
+        where = (*TEMPLATE, "spec", "containers")
+        found.append(workload.finding(where, record.health, "spec.health", Severity.WARNING))
+    return found
 
 
 def _label(hot_upgrade: Document, workload: Document, template: Template) -> list[Finding]:
@@ -53,29 +66,15 @@ def _label(hot_upgrade: Document, workload: Document, template: Template) -> lis
     return [workload.finding((*TEMPLATE, "metadata", "labels"), message, remedy)]
 
 
-def _injection(
-    workload: Document, raw: Object, template: Template, spec: HotUpgradeSpec
+def _replaces(
+    hot_upgrade: Document, template: Template, app: str, spec: HotUpgradeSpec
 ) -> list[Finding]:
-    """What the webhook would say of a pod of this template."""
-    # Which image and which trust are put in makes no difference to whether they can be.
-    what = Injection(uid="", spec=spec, boot=BootConfig(), ca_bundle="", image="")
-    try:
-        inject(pod_of(raw), what)
-    except NotInjected as error:
-        field = "hostNetwork" if template.spec.host_network else "containers"
-        return [workload.finding((*TEMPLATE, "spec", field), str(error))]
-    return []
-
-
-def _replaces(hot_upgrade: Document, template: Template, spec: HotUpgradeSpec) -> list[Finding]:
-    """The launcher would say so only when the upgrade starts."""
+    """The launcher would say so only when the upgrade starts. app: the container's name."""
     replaces = spec.artifact.replaces if spec.artifact else ""
-    container = template.container(spec.container)
-    if not replaces or container is None:
-        return []
+    container = next(c for c in template.spec.containers if c.name == app)
     words = [*(container.command or spec.command), *container.args]
     named = any(f"${ARTIFACT_VARIABLE}" in w or f"${{{ARTIFACT_VARIABLE}" in w for w in words)
-    if not words or replaces in words or named:
+    if not replaces or replaces in words or named:
         return []
     message = f"{replaces!r} is no word of the container's command {words}"
     remedy = f"one of its words, or ${ARTIFACT_VARIABLE} in a shell's text"

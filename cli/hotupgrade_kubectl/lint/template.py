@@ -58,13 +58,6 @@ class Template(msgspec.Struct, frozen=True):
     spec: _Spec
     metadata: _Metadata = _Metadata()
 
-    def container(self, name: str) -> Container | None:
-        """The one that is upgraded; name may be left out where there is one."""
-        containers = self.spec.containers
-        if not name:
-            return containers[0] if len(containers) == 1 else None
-        return next((c for c in containers if c.name == name), None)
-
 
 def without_nulls(value: Any) -> Any:
     """As the API server reads it: a field without a value is not there."""

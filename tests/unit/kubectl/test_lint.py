@@ -13,6 +13,7 @@ from hotupgrade_kubectl.lint.report import lines, summary
 from tests.unit.kubectl.seen import ARTIFACT
 
 Object = dict[str, Any]
+HEALTH = {"tcpSocket": {"port": 8080}}
 REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 
 
@@ -21,7 +22,7 @@ def hot_upgrade(**spec: Any) -> Object:
         "apiVersion": "hotupgrade.io/v1alpha1",
         "kind": "HotUpgrade",
         "metadata": {"name": "web"},
-        "spec": {"workloadRef": REF, "artifact": ARTIFACT, **spec},
+        "spec": {"workloadRef": REF, "artifact": ARTIFACT, "health": HEALTH, **spec},
     }
 
 
@@ -136,8 +137,8 @@ def test_rule_about_a_change_says_nothing_of_a_manifest() -> None:
 
 
 def test_what_is_not_implemented_is_refused_by_the_operator() -> None:
-    (found,) = findings(deployment(), changed("spec.artifact.requires", "Restart"))
-    assert found.path == "spec.artifact.requires"
+    (found,) = findings(deployment(), changed("spec.artifact.format", "TarGz"))
+    assert found.path == "spec.artifact.format"
     assert "not implemented" in found.message
 
 
@@ -171,6 +172,14 @@ def test_pods_without_the_label_do_not_take_part(labels: Object, shown: str) -> 
             "spec.container must be one of a, b",
         ),
         ([], {"hostNetwork": True}, {}, "hostNetwork", "hostNetwork pods share"),
+        ([], {"nodeSelector": {"kubernetes.io/os": "windows"}}, {}, "containers", "Linux program"),
+        (
+            [{"name": "web", "command": ["a"], "resources": {"limits": {"memory": "much"}}}],
+            {},
+            {},
+            "containers",
+            "cannot read the quantity",
+        ),
         (
             [],
             {"initContainers": [{"name": "istio-validation"}]},
@@ -207,6 +216,12 @@ def test_replaces_is_a_word_of_the_command_or_a_shells_text_names_the_artifact(
 ) -> None:
     found = findings(deployment(None, {"name": "web", **container}), hot_upgrade())
     assert [f.path for f in found] == ([] if good else ["spec.artifact.replaces"])
+
+
+def test_pods_that_would_be_probed_by_a_connection_alone_are_a_warning() -> None:
+    (found,) = findings(deployment(), hot_upgrade(health={}))
+    assert (found.severity, found.remedy) == (Severity.WARNING, "spec.health")
+    assert "no readiness probe" in found.message
 
 
 def test_workload_that_is_elsewhere_is_a_warning() -> None:
