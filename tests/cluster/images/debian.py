@@ -13,7 +13,8 @@ UNUSED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/s
 
 
 def base() -> Layer:
-    return _layer("base", "python3", "ca-certificates")
+    """libstdc++6: apt brings it into the Dockerfiles' base, and the operator's CEL library needs it."""
+    return _layer("base", "python3", "ca-certificates", "libstdc++6")
 
 
 def nginx() -> Layer:
