@@ -13,7 +13,7 @@ UNUSED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/s
 
 
 def base() -> Layer:
-    """libstdc++6: apt brings it into the Dockerfiles' base, and the operator's CEL library needs it."""
+    """libstdc++6: the operator's CEL library needs it; in the Dockerfiles' base apt does, too."""
     return _layer("base", "python3", "ca-certificates", "libstdc++6")
 
 
