@@ -101,9 +101,9 @@ def again(statuses: Sequence[MetricStatus], now: datetime) -> list[MetricStatus]
     return [started(s.name, written(now)) if s.phase in HOLDING else s for s in statuses]
 
 
-def holds(statuses: Sequence[MetricStatus]) -> bool:
-    """Whether the upgrade waits because of a metric."""
-    return verdict(statuses).phase in HOLDING
+def holding(statuses: Sequence[MetricStatus]) -> set[str]:
+    """The metrics that the upgrade waits for a person, or for an answer, because of."""
+    return {status.name for status in statuses if status.phase in HOLDING}
 
 
 def due(wanted: Analysis, statuses: Sequence[MetricStatus], now: datetime) -> list[Metric]:

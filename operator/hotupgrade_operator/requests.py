@@ -108,7 +108,7 @@ def _paused(
         if not under_way:
             raise CannotDo("cannot pause: no upgrade is under way")
         return msgspec.structs.replace(status, paused=True)
-    if not status.paused and not (under_way and analysis.holds(status.analysis)):
+    if not status.paused and not (under_way and analysis.holding(status.analysis)):
         raise CannotDo("cannot resume: nobody asked to pause; spec.paused is the user's")
     measured = analysis.again(status.analysis, now)
     return msgspec.structs.replace(status, paused=False, analysis=measured)
@@ -121,7 +121,7 @@ def _promoted(
     Where a metric holds the upgrade beside the step: past that."""
     steps = len(seen.spec.strategy.steps)
     status = msgspec.structs.replace(rollout.begun(status, target, now), paused=False)
-    index, held = status.current_step_index, analysis.holds(status.analysis)
+    index, held = status.current_step_index, analysis.holding(status.analysis)
     measured = analysis.again(status.analysis, now)
     status = msgspec.structs.replace(status, analysis=measured)
     if index >= steps:
@@ -130,7 +130,8 @@ def _promoted(
         if not status.window_started_at:
             raise CannotDo("cannot promote: no step is left, and not every pod serves it yet")
         return rollout.window_ended(status)
-    if held and not full and seen.spec.strategy.steps[index].analysis is None:
+    step = seen.spec.strategy.steps[index].analysis
+    if held and not full and not (step and held.intersection(step.metrics)):
         return status
     return rollout.next_step(status, steps if full else index + 1, now)
 
