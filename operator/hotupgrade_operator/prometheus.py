@@ -22,10 +22,14 @@ MAX_BYTES = 1 << 20
 MOST_SERIES = 50
 SECONDS = 10.0
 MOST_CONNECTIONS = 20
-# What an answer may call its error; anything else would be text of somebody's server.
-ERROR_TYPES = frozenset(
-    ("timeout", "canceled", "execution", "bad_data", "internal", "unavailable", "not_found")
-)
+# By what the API calls its error, in our words: the answer's own are somebody's server's.
+ERRORS = {
+    "bad_data": "it cannot read the query",
+    "execution": "it cannot evaluate the query",
+    "timeout": "the query took too long",
+    "canceled": "it gave the query up",
+    "unavailable": "it is not ready",
+}
 
 
 class NoAnswer(Exception):
@@ -132,8 +136,8 @@ def _samples(status: int, raw: bytes) -> tuple[float, ...]:
     except msgspec.DecodeError:
         answer = _Answer()
     if status != 200 or answer.status != "success" or answer.data is None:
-        kind = f" ({answer.error_type})" if answer.error_type in ERROR_TYPES else ""
-        raise NoAnswer(f"status {status}{kind}, which is no result of a query")
+        why = ERRORS.get(answer.error_type, "which is no result of a query")
+        raise NoAnswer(f"status {status}, {why}")
     return _values(answer.data)
 
 

@@ -64,7 +64,11 @@ async def test_reads_what_is_no_number() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "why"),
     [
-        (400, b'{"status": "error", "errorType": "bad_data", "error": "%s"}', "400 (bad_data)"),
+        (
+            400,
+            b'{"status": "error", "errorType": "bad_data", "error": "%s"}',
+            "400, it cannot read the query",
+        ),
         (400, b'{"status": "error", "errorType": "%s"}', "status 400, which is no result"),
         (503, b"%s", "status 503, which is no result"),
         (200, b"%s", "status 200, which is no result"),
