@@ -21,6 +21,7 @@ LABEL_NAME = "hotupgrade.io/name"  # on the pod: which HotUpgrade; the user sets
 LABEL_REVISION = "hotupgrade.io/revision"  # on the pod: what runs, published by the operator
 ANNOTATION_VERSION = "hotupgrade.io/version"  # on the pod: what runs, for people
 ANNOTATION_INJECTED = "hotupgrade.io/injected"  # on the pod: JSON InjectionRecord, by the webhook
+ANNOTATION_ROLLED = "hotupgrade.io/rolled-for"  # on the pod template: triggers a rollout, no more
 ANNOTATION_REQUEST = "hotupgrade.io/request"  # on the HotUpgrade: "<verb>/<unique token>"
 
 IMAGE_REVISION = "image"  # the pseudo-revision: what the pod's own image holds

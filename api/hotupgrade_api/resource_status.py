@@ -88,7 +88,8 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     pods: int = 0
     updated_pods: int = 0
     ready_pods: int = 0
-    fallback_pods: int = 0
+    fallback_revision: str = ""  # new pods boot it: the workload is being rolled to it
+    fallback_pods: int = 0  # that were brought to the revision by that rollout
     failed_pods: list[FailedPod] = []  # at most 20
     weights: Weights = Weights()
     rejected_revision: str = ""  # failed; applying the same spec again does not restart it

@@ -15,19 +15,21 @@ from hotupgrade_api.agent_messages import (
     WeightRequest,
 )
 from hotupgrade_operator import metrics
-from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
-from hotupgrade_operator.cluster import Cluster
-from hotupgrade_operator.observation import Observation
-from hotupgrade_operator.plan import (
+from hotupgrade_operator.actions import (
     Action,
     Adopt,
+    PodAction,
     Promote,
     PublishRevision,
     PushTrust,
+    Roll,
     SetWeight,
     StartUpgrade,
     TakeBack,
 )
+from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
+from hotupgrade_operator.cluster import Cluster
+from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.pods import Pods
 from hotupgrade_operator.trust import Trust
 
@@ -49,12 +51,15 @@ class Actor:
     ) -> None:
         """A pod's in their order, the pods at the same time. What did not work is seen and planned
         again: one action that fails keeps none of the others."""
-        by_pod: dict[str, list[Action]] = {}
+        by_pod: dict[str, list[PodAction]] = {}
         for action in actions:
+            if isinstance(action, Roll):
+                await self._roll(action, seen)
+                continue
             by_pod.setdefault(action.pod.name, []).append(action)
         room = asyncio.Semaphore(MOST_AT_ONCE)
 
-        async def each(name: str, of_pod: list[Action]) -> None:
+        async def each(name: str, of_pod: list[PodAction]) -> None:
             async with room:
                 for action in of_pod:
                     await self._tried(action, seen, addresses[name])
@@ -63,7 +68,18 @@ class Actor:
             for name, of_pod in by_pod.items():
                 group.create_task(each(name, of_pod))
 
-    async def _tried(self, action: Action, seen: Observation, address: str) -> None:
+    async def _roll(self, action: Roll, seen: Observation) -> None:
+        ref = seen.spec.workload_ref
+        log.info("audit: %s/%s: roll %s %s", seen.namespace, action.token, ref.kind, ref.name)
+        result = "ok"
+        try:
+            await self._cluster.roll(seen.namespace, ref, action.token)
+        except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("cannot roll %s %s/%s: %s", ref.kind, seen.namespace, ref.name, error)
+            result = "error"
+        metrics.COMMANDS.labels("Roll", result).inc()
+
+    async def _tried(self, action: PodAction, seen: Observation, address: str) -> None:
         kind, result, why = type(action).__name__, "ok", ""
         try:
             await self._act(action, seen, address)
@@ -83,7 +99,7 @@ class Actor:
             log.warning("%s/%s: %s: %s", seen.namespace, action.pod.name, kind, why)
         metrics.COMMANDS.labels(kind, result).inc()
 
-    async def _act(self, action: Action, seen: Observation, address: str) -> None:
+    async def _act(self, action: PodAction, seen: Observation, address: str) -> None:
         pod, agents = action.pod, self._agents
         audit(seen, action)
         match action:
@@ -110,7 +126,7 @@ class Actor:
                 await agents.push_trust(address, TrustUpdate(ca_bundle=bundle))
 
 
-def audit(seen: Observation, action: Action) -> None:
+def audit(seen: Observation, action: PodAction) -> None:
     """One line for each privileged act, before it is tried."""
     match action:
         case StartUpgrade():

@@ -15,6 +15,7 @@ from kubernetes.aio import client
 
 from hotupgrade_api.agent_messages import AUDIENCE
 from hotupgrade_api.resource import (
+    ANNOTATION_ROLLED,
     ANNOTATION_VERSION,
     API_VERSION,
     GROUP,
@@ -34,6 +35,7 @@ log = logging.getLogger("hotupgrade.operator")
 MERGE = "application/merge-patch+json"
 CALL_SECONDS = 30.0  # the client's own bound is five minutes
 CONFLICT = 409
+ROLLABLE = ("Deployment", "StatefulSet", "DaemonSet")
 POD_UID_CLAIM = "authentication.kubernetes.io/pod-uid"
 
 
@@ -56,8 +58,21 @@ class _Generation(msgspec.Struct):
     generation: int = 0
 
 
+class _TemplateAnnotations(msgspec.Struct):
+    token: str = msgspec.field(default="", name=ANNOTATION_ROLLED)
+
+
+class _TemplateMeta(msgspec.Struct):
+    annotations: _TemplateAnnotations = msgspec.field(default_factory=_TemplateAnnotations)
+
+
+class _Template(msgspec.Struct):
+    metadata: _TemplateMeta = msgspec.field(default_factory=_TemplateMeta)
+
+
 class _WorkloadSpec(msgspec.Struct):
     replicas: int | None = None
+    template: _Template = msgspec.field(default_factory=_Template)
 
 
 class _WorkloadStatus(msgspec.Struct, rename="camel"):
@@ -132,7 +147,7 @@ class Cluster:
             "ReplicaSet": self._apps.read_namespaced_replica_set_without_preload_content,
         }.get(ref.kind)
         if ref.api_version != "apps/v1":
-            return Workload()  # a custom one: its pods carry the label, that is all we need
+            return Workload(rollable=False)  # a custom one: we know its pods by the label only
         if read is None:
             return Workload(found=False)
         try:
@@ -142,7 +157,24 @@ class Cluster:
                 return Workload(found=False)
             raise
         found = msgspec.json.decode(raw, type=_Workload)
-        return Workload(replicas=found.spec.replicas, rolling=found.rolling())
+        return Workload(
+            replicas=found.spec.replicas,
+            rolling=found.rolling(),
+            token=found.spec.template.metadata.annotations.token,
+            rollable=ref.kind in ROLLABLE,
+        )
+
+    @bounded
+    async def roll(self, namespace: str, ref: WorkloadRef, token: str) -> None:
+        """Has the workload replace its pods by its own strategy; no effect with the same token."""
+        patch = {
+            "Deployment": self._apps.patch_namespaced_deployment_without_preload_content,
+            "StatefulSet": self._apps.patch_namespaced_stateful_set_without_preload_content,
+            "DaemonSet": self._apps.patch_namespaced_daemon_set_without_preload_content,
+        }[ref.kind]
+        annotations = {ANNOTATION_ROLLED: token}
+        body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        await _body(await patch(ref.name, namespace, body, _content_type=MERGE))
 
     @bounded
     async def publish(self, namespace: str, pod: str, revision: str, version: str) -> Pod:

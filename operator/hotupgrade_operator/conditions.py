@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hotupgrade_api.agent_messages import FailureReason, PodState
-from hotupgrade_api.resource import LABEL_NAME, StrategyType
+from hotupgrade_api.resource import LABEL_NAME
 from hotupgrade_api.resource_status import (
     FailedPod,
     HistoryEntry,
@@ -50,6 +50,9 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         ready = Fact("False", rejected.reason, text)
     elif done:
         ready = Fact("True", _done_reason(plan), progress)
+    elif plan.fallback is not None and not plan.fallback.impossible:
+        text = f"{progress}; the workload is rolled the ordinary way: {plan.fallback.message}"
+        ready = Fact("False", "RollingOut", text)
     elif stuck := _stuck(plan):
         ready = Fact("False", stuck[1].value, f"{progress}; {stuck[0].name}: {_why(*stuck)}")
     elif plan.rolling:
@@ -165,14 +168,13 @@ def _hot_capable(plan: Plan) -> Fact:
 
 
 def _fallback(seen: Observation, plan: Plan) -> Fact:
-    needed = plan.count(*HOPELESS)
-    if not needed or seen.spec.strategy.type is not StrategyType.HOT_IF_POSSIBLE:
+    other = plan.fallback
+    if other is None:
         return Fact("False", "NotNeeded")
-    message = (
-        f"{needed} pods cannot be upgraded hot, and HotIfPossible cannot roll them the ordinary "
-        "way yet; they keep what they run"
-    )
-    return Fact("False", "NotImplemented", message)
+    if other.impossible:
+        return Fact("False", "Impossible", other.impossible)
+    steps = ", without its steps" if seen.spec.strategy.steps else ""
+    return Fact("True", other.cause.value, f"the workload is rolled{steps}: {other.message}")
 
 
 def _superseded(plan: Plan) -> Fact:
@@ -200,6 +202,8 @@ def complete(seen: Observation, plan: Plan) -> bool:
     starts boots what is stable, and is brought to the target later. Nor is one of another image."""
     if not plan.standings:
         return seen.workload.replicas == 0
+    if plan.fallback is not None and plan.goal is not Goal.REFUSE:
+        return False
     there = [found for _, found in plan.standings if found is not Standing.ABSENT]
     rest = [found for found in there if found is not Standing.SUPERSEDED]
     return bool(there) and all(found is Standing.DONE for found in rest)
@@ -213,6 +217,8 @@ def _done_reason(plan: Plan) -> str:
 
 def _stuck(plan: Plan) -> tuple[PodObservation, Standing] | None:
     """A pod that keeps the upgrade from its end, where nothing but a new pod will help."""
+    if plan.fallback is not None and not plan.fallback.impossible:
+        return None
     rest = [
         (pod, found)
         for pod, found in plan.standings

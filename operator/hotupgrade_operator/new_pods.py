@@ -30,6 +30,8 @@ def boot_config(
     refused = refused or is_rejected(status, latest, generation)
     if spec.new_pods.revision is NewPodsRevision.LATEST and not refused:
         revision, artifact = latest, spec.artifact
+    if status.fallback_revision == latest and not refused:
+        revision, artifact = latest, spec.artifact
     known = entry(status, revision)
     base = known.base if known and known.base else Base()
     if known is not None:

@@ -17,12 +17,16 @@ FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 class Workload:
     """replicas: as its spec has them; None where its kind has none, or is not known to us.
 
-    rolling: its own rollout is under way, so that pods of two templates live.
+    rolling: its own rollout is under way, so that pods of two templates live. token: what the
+    annotation hotupgrade.io/rolled-for on its pod template holds. rollable: a change of that
+    template replaces its pods.
     """
 
     found: bool = True
     replicas: int | None = None
     rolling: bool = False
+    token: str = ""
+    rollable: bool = True
 
 
 @dataclass(frozen=True)

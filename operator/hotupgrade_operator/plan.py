@@ -8,8 +8,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from hotupgrade_api.resource import StrategyType
 from hotupgrade_api.resource_status import HotUpgradeStatus, MetricPhase
-from hotupgrade_operator import analysis, assessment, requests, rollout
+from hotupgrade_operator import analysis, assessment, fallback, requests, rollout
+from hotupgrade_operator.actions import (
+    Action,
+    Adopt,
+    PodAction,
+    Promote,
+    PublishRevision,
+    PushTrust,
+    Roll,
+    SetWeight,
+    StartUpgrade,
+    TakeBack,
+)
+from hotupgrade_operator.fallback import Fallback
 from hotupgrade_operator.observation import (
     Attempt,
     Observation,
@@ -39,71 +53,6 @@ class Goal(Enum):
 
 
 @dataclass(frozen=True)
-class StartUpgrade:
-    """PUT an upgrade to the pod's agent."""
-
-    pod: PodObservation
-    id: str
-    target: Target
-    hold: bool
-
-
-@dataclass(frozen=True)
-class SetWeight:
-    """PUT a weight: the pod holds, and the current step asks for another share."""
-
-    pod: PodObservation
-    id: str
-    revision: str
-    weight: int
-
-
-@dataclass(frozen=True)
-class Promote:
-    """POST promote: the upgrade is over, and the pod needs its old process no more."""
-
-    pod: PodObservation
-    id: str
-    revision: str
-
-
-@dataclass(frozen=True)
-class TakeBack:
-    """POST a rollback: an upgrade to another revision is in the way."""
-
-    pod: PodObservation
-    id: str
-    revision: str
-    message: str
-
-
-@dataclass(frozen=True)
-class PublishRevision:
-    """Label and annotate the pod with what it runs."""
-
-    pod: PodObservation
-    revision: str
-    version: str
-
-
-@dataclass(frozen=True)
-class Adopt:
-    """PUT the owner: the HotUpgrade was made after the pod, or was deleted and made anew."""
-
-    pod: PodObservation
-
-
-@dataclass(frozen=True)
-class PushTrust:
-    """PUT the CA bundle: it was rotated since the pod got its own."""
-
-    pod: PodObservation
-
-
-Action = StartUpgrade | SetWeight | Promote | TakeBack | PublishRevision | Adopt | PushTrust
-
-
-@dataclass(frozen=True)
 class Rejection:
     """A pod failed, or the analysis: the revision is rejected for this generation of the spec."""
 
@@ -125,6 +74,7 @@ class Plan:
     rejection: Rejection | None = None
     refused: str = ""  # why the spec cannot be carried out
     refused_reason: str = ""  # InvalidSpec, NotImplemented, WorkloadNotFound
+    fallback: Fallback | None = None
     rolling: bool = False  # the workload's own rollout comes first
     overdue: bool = False  # nothing moved for progressDeadlineSeconds
     request: requests.Handled | None = None
@@ -150,24 +100,33 @@ def make(seen: Observation, now: datetime) -> Plan:
     if measures := tried and status.update_revision == aim.revision:
         status = assessment.measured(seen, standings, now)
     found = analysis.verdict(status.analysis) if measures else analysis.NOTHING_MEASURED
-    rejection = (_rejection(standings) or _breach(aim, found)) if tried else None
+    rejection = (_rejection(seen, standings) or _breach(aim, found)) if tried else None
+    if rejection is None and tried and _rolls_in_vain(seen, aim, status, now):
+        rejection = _too_late(seen, aim)
     if rejection is not None:
         target = stable(status)
         standings = _standings(seen, target)
     goal = Goal.TAKE_BACK if rejected or rejection else Goal.UPGRADE
-    rolling = seen.workload.rolling and status.update_revision != target.revision
+    rolling = _rolls_for_another_reason(seen, target, status)
     held = spec.paused or status.paused or rolling or found.phase in analysis.HOLDING
     if goal is Goal.UPGRADE and held:
         goal = Goal.NOTHING
+    back = goal is Goal.TAKE_BACK
+    other = None
+    if tried or back:  # a pod that slipped through is no reason to replace all that run well
+        other = fallback.needed(replace(seen, status=status), target, standings, back)
     if not rolling:
         status = rollout.begun(status, target, now)
-    if goal is Goal.UPGRADE:
+    hot = other is None or bool(other.impossible)
+    if goal is Goal.UPGRADE and hot:
         status = rollout.advanced(spec, status, target, standings, now)
-    actions = _care(seen, standings)
-    if goal is Goal.UPGRADE:
+    actions: list[Action] = [*_care(seen, standings)]
+    if goal is not Goal.NOTHING and other is not None:
+        actions += _roll(seen, other)
+    if goal is Goal.UPGRADE and hot:
         actions += _upgrade(replace(seen, status=status), target, standings, now)
     elif goal is Goal.TAKE_BACK:
-        actions += _take_back(seen, target, standings, now)
+        actions += _take_back(seen, target, standings, now, hot)
     actions += _publish(standings)  # last: no label is worth a rollback that waits
     return Plan(
         goal,
@@ -176,6 +135,7 @@ def make(seen: Observation, now: datetime) -> Plan:
         standings,
         tuple(actions),
         rejection,
+        fallback=other,
         rolling=rolling,
         overdue=goal is Goal.UPGRADE and rollout.overdue(spec, status, now),
         request=request,
@@ -207,11 +167,44 @@ def _standings(seen: Observation, target: Target) -> tuple[tuple[PodObservation,
     return tuple((pod, standing(pod, attempt)) for pod in seen.pods)
 
 
+def _rolls_for_another_reason(seen: Observation, target: Target, status: HotUpgradeStatus) -> bool:
+    """Whether the user's own rollout is under way where a new revision is to begin."""
+    begins = status.update_revision != target.revision
+    ours = seen.workload.token == fallback.token_of(seen, target)
+    return seen.workload.rolling and begins and not ours
+
+
+def _roll(seen: Observation, other: Fallback) -> list[Action]:
+    if other.impossible or seen.workload.token == other.token:
+        return []
+    return [Roll(other.token)]
+
+
+def _rolls_in_vain(seen: Observation, aim: Target, status: HotUpgradeStatus, now: datetime) -> bool:
+    """Whether the workload is being rolled to the revision, and does not get on: unlike a hot
+    upgrade, that leaves pods that do not serve."""
+    rolled = seen.workload.token == fallback.token_of(seen, aim)
+    return (
+        rolled
+        and status.fallback_revision == aim.revision
+        and rollout.overdue(seen.spec, status, now)
+    )
+
+
+def _too_late(seen: Observation, aim: Target) -> Rejection:
+    deadline = seen.spec.progress_deadline_seconds
+    message = f"the rollout to it did not get on for {deadline} s"
+    return Rejection(aim.revision, "", "ProgressDeadlineExceeded", message)
+
+
 def _rejection(
-    standings: tuple[tuple[PodObservation, Standing], ...],
+    seen: Observation, standings: tuple[tuple[PodObservation, Standing], ...]
 ) -> Rejection | None:
+    hot_only = seen.spec.strategy.type is StrategyType.HOT_ONLY
     for pod, found in standings:
         progress = pod.agent.progress if pod.agent else None
+        if fallback.hand_over_failed(pod, found) and not hot_only:
+            continue  # the launcher's trouble, not the binary's: there is another way
         if found is Standing.FAILED and progress is not None:
             reason = progress.reason.value if progress.reason else "Failed"
             return Rejection(progress.revision, pod.name, reason, progress.message)
@@ -226,9 +219,9 @@ def _breach(target: Target, found: analysis.Verdict) -> Rejection | None:
 
 def _care(
     seen: Observation, standings: tuple[tuple[PodObservation, Standing], ...]
-) -> list[Action]:
+) -> list[PodAction]:
     """What keeps an agent ours, whatever the goal is; before any command that needs it."""
-    actions: list[Action] = []
+    actions: list[PodAction] = []
     for pod, found in standings:
         if pod.agent is None or found is Standing.ABSENT:
             continue
@@ -239,8 +232,8 @@ def _care(
     return actions
 
 
-def _publish(standings: tuple[tuple[PodObservation, Standing], ...]) -> list[Action]:
-    actions: list[Action] = []
+def _publish(standings: tuple[tuple[PodObservation, Standing], ...]) -> list[PodAction]:
+    actions: list[PodAction] = []
     for pod, found in standings:
         agent = pod.agent
         if agent is None or agent.launcher is None or found is Standing.ABSENT:
@@ -255,7 +248,7 @@ def _upgrade(
     target: Target,
     standings: tuple[tuple[PodObservation, Standing], ...],
     now: datetime,
-) -> list[Action]:
+) -> list[PodAction]:
     """Towards what the current step asks for, maxConcurrent pods at a time."""
     pods = rollout.countable(standings)
     stage = rollout.stage(seen.spec, seen.status, target, pods)
@@ -265,7 +258,7 @@ def _upgrade(
     room = min(
         rollout.concurrency(seen.spec.strategy.max_concurrent, pods) - busy, stage.pods - inside
     )
-    actions: list[Action] = []
+    actions: list[PodAction] = []
     for pod, found in standings:
         if found is Standing.OTHER:
             actions.append(_back(pod, target))
@@ -279,7 +272,7 @@ def _upgrade(
     return actions
 
 
-def _steer(pod: PodObservation, target: Target, stage: Stage, over: bool) -> list[Action]:
+def _steer(pod: PodObservation, target: Target, stage: Stage, over: bool) -> list[PodAction]:
     progress = pod.agent.progress if pod.agent else None
     if progress is None:
         return []
@@ -295,12 +288,15 @@ def _take_back(
     target: Target,
     standings: tuple[tuple[PodObservation, Standing], ...],
     now: datetime,
-) -> list[Action]:
+    hot: bool,
+) -> list[PodAction]:
     """Going back does not wait its turn: a bad version is taken back everywhere at once."""
-    actions: list[Action] = []
+    actions: list[PodAction] = []
     for pod, found in standings:
         if found is Standing.OTHER:
             actions.append(_back(pod, target))
+        elif not hot:
+            continue  # the workload is rolled
         elif found is Standing.WAITING or (
             found is Standing.FAILED and _may_try_again(pod, seen, target, now)
         ):
@@ -311,7 +307,7 @@ def _take_back(
 def _may_try_again(pod: PodObservation, seen: Observation, target: Target, now: datetime) -> bool:
     """A pod that failed to come to the stable revision is tried again, less and less often."""
     progress = pod.agent.progress if pod.agent else None
-    if progress is None:
+    if progress is None or seen.status.stable_revision != target.revision:
         return False
     tries = _attempt(seen, target).tries_of(pod)
     pause = min(FIRST_PAUSE_SECONDS * 2 ** min(tries - 1, 10), MOST_PAUSE_SECONDS)

@@ -16,6 +16,7 @@ from hotupgrade_operator.rollout import weight_of
 from hotupgrade_operator.target import REJECTED, STABLE, Target, entry
 
 MOST_FAILED_PODS = 20
+TOLD = ("Superseded", "Degraded", "Fallback")  # beside Ready
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         update_version=before.update_version if plan.rolling else plan.target.version,
         failed_pods=failed_pods(plan)[:MOST_FAILED_PODS],
         weights=_weights(plan),
+        fallback_revision=_fallback_revision(plan),
+        fallback_pods=plan.count(Standing.DONE) if plan.fallback else 0,
     )
     if (after.updated_pods, after.weights) != (before.updated_pods, before.weights):
         after = msgspec.structs.replace(after, progressed_at=time)
@@ -83,9 +86,16 @@ def events(seen: Observation, after: HotUpgradeStatus, plan: Plan) -> list[Event
         if condition.type == "Ready":
             warning = any(c.type == "Stalled" and c.status == "True" for c in after.conditions)
             told.append(Event(condition.reason, condition.message, warning))
-        elif condition.type in ("Superseded", "Degraded") and condition.status == "True":
+        elif condition.type in TOLD and condition.status == "True":
             told.append(Event(condition.reason, condition.message, warning=True))
     return [replace(event, key=f"{seen.generation}.{after.attempt}") for event in told]
+
+
+def _fallback_revision(plan: Plan) -> str:
+    """What new pods boot while the workload is rolled. Written before it is: a new pod must not be
+    faster than the word on what it runs. On the way back that is what is stable: nothing to say."""
+    going = plan.goal is Goal.UPGRADE and plan.fallback and not plan.fallback.impossible
+    return plan.target.revision if going else ""
 
 
 def _weights(plan: Plan) -> Weights:

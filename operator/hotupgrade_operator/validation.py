@@ -4,15 +4,12 @@ from collections.abc import Sequence
 
 from hotupgrade_api.resource import (
     ArtifactFormat,
-    ArtifactRequires,
     AutoscalingMode,
     HandoffMode,
     HandoffResources,
     HotUpgradeSpec,
     NetworkPolicyMode,
     Step,
-    Strategy,
-    StrategyType,
 )
 from hotupgrade_operator import allowed_hosts, analysis_validation
 from hotupgrade_operator.allowed_hosts import AllowedHosts
@@ -32,16 +29,10 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
             bool(artifact and artifact.format in (ArtifactFormat.TAR_GZ, ArtifactFormat.TAR_ZST)),
         ),
         (
-            "spec.artifact.requires",
-            bool(artifact and artifact.requires is not ArtifactRequires.NOTHING),
-        ),
-        (
             "spec.handoff.mode",
             spec.handoff.mode not in (HandoffMode.AUTO, HandoffMode.TRANSPARENT),
         ),
         ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
-        ("spec.strategy.type", spec.strategy.type is StrategyType.ROLLING_UPDATE),
-        ("spec.strategy.fallbackAfter", spec.strategy.fallback_after != Strategy().fallback_after),
         ("spec.trafficRouting", spec.traffic_routing is not None),
         ("spec.networkPolicy.egress", bool(spec.network_policy.egress)),
         ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),

@@ -19,10 +19,9 @@ from hotupgrade_api.resource import (
 )
 from hotupgrade_api.resource_status import Condition, MetricPhase, Phase
 from hotupgrade_api.revision import revision_of
-from hotupgrade_operator import plan
+from hotupgrade_operator.actions import Action, Promote, TakeBack
 from hotupgrade_operator.analysis import Reply
 from hotupgrade_operator.judgement import Judgement, Outcome
-from hotupgrade_operator.plan import Promote, TakeBack
 from hotupgrade_operator.question import Question
 from tests.unit.world import GOOD, World, world
 
@@ -47,7 +46,7 @@ class Watched:
     world: World
     outcome: Outcome = Outcome.GOOD
     asked: list[Question] = field(default_factory=list)
-    actions: list[plan.Action] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
 
     def run(self, seconds: int) -> None:
         """The status alone goes from one second to the next, as with a killed operator."""

@@ -9,7 +9,7 @@ from hotupgrade_api.resource import Handoff, Pause, Step, Strategy
 from hotupgrade_api.resource_status import Phase
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator import plan
-from hotupgrade_operator.plan import Promote, SetWeight, StartUpgrade, TakeBack
+from hotupgrade_operator.actions import Promote, SetWeight, StartUpgrade, TakeBack
 from tests.unit.world import GOOD, World, world
 
 NEW = revision_of(GOOD)

@@ -1,6 +1,6 @@
 """A simulated cluster for tests of the plan: pods finish what they are told, a step at a time."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,16 +11,19 @@ from hotupgrade_api.resource import Artifact, HotUpgradeSpec, HttpSource, Source
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_api.revision import revision_of
 from hotupgrade_operator import plan, status
-from hotupgrade_operator.observation import Observation, PodObservation
-from hotupgrade_operator.plan import (
+from hotupgrade_operator.actions import (
+    Action,
     Adopt,
     Promote,
     PublishRevision,
     PushTrust,
+    Roll,
     SetWeight,
     StartUpgrade,
     TakeBack,
 )
+from hotupgrade_operator.new_pods import boot_config
+from hotupgrade_operator.observation import Observation, PodObservation
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = Artifact(source=Source(http=HttpSource(url="http://a/2")), sha256="2" * 64, version="2")
@@ -53,6 +56,7 @@ class World:
     started: list[str]
     now: datetime = NOW
     most_at_once: int = 0
+    rolls: list[str] = field(default_factory=list)
 
     def reconcile(self) -> plan.Plan:
         made = plan.make(self.seen, self.now)
@@ -69,8 +73,12 @@ class World:
         progress = pod.agent.progress if pod.agent else None
         return progress is not None and progress.state is PodState.WATCHING
 
-    def carry_out(self, action: plan.Action) -> None:
+    def carry_out(self, action: Action) -> None:
         match action:
+            case Roll():
+                self.rolls.append(action.token)
+                workload = replace(self.seen.workload, token=action.token, rolling=True)
+                self.seen = replace(self.seen, workload=workload)
             case StartUpgrade():
                 self.started.append(f"{action.pod.name} {action.id}")
                 progress = Progress(
@@ -153,6 +161,25 @@ class World:
 
     def apply(self, wanted: HotUpgradeSpec) -> None:
         self.seen = replace(self.seen, spec=wanted, generation=self.seen.generation + 1)
+
+    def roll_one(self) -> bool:
+        """The workload replaces its next pod; the new one boots what it is told. Says whether there
+        was one left."""
+        old = next(
+            (p for p in self.seen.pods if not p.name.endswith(self.seen.workload.token)), None
+        )
+        if old is None:
+            self.seen = replace(self.seen, workload=replace(self.seen.workload, rolling=False))
+            return False
+        boot = boot_config(self.seen.spec, self.seen.status, self.seen.generation, "app:1")
+        new = pod(f"{old.name}-{self.seen.workload.token}")
+        assert new.agent is not None
+        agent = msgspec.structs.replace(
+            new.agent, revision=boot.revision, committed_revision=boot.revision
+        )
+        pods = [p for p in self.seen.pods if p.name != old.name]
+        self.seen = replace(self.seen, pods=(*pods, replace(new, agent=agent)))
+        return True
 
     def request(self, text: str) -> None:
         self.seen = replace(self.seen, request=text)
