@@ -13,6 +13,7 @@ from bench.processes import (
     Binaries,
     Launcher,
     Resident,
+    cpu_seconds,
     free_port,
     resident,
     run_load,
@@ -30,15 +31,25 @@ SETTLE_SECONDS = 5.0  # a drain at most, and what the launcher gives back after 
 
 @dataclass(frozen=True)
 class Throughput:
-    """Requests a second, new connection each; the two sides ran in turn, round by round."""
+    """New connection a request; the two sides ran in turn, round by round.
+
+    plain, launcher: requests a second. plain_cpu, launcher_cpu: seconds of CPU a request that the
+    server used, with what runs it; neighbours on a busy machine disturb those less.
+    """
 
     plain: list[float]
     launcher: list[float]
+    plain_cpu: list[float]
+    launcher_cpu: list[float]
 
     @property
     def ratio(self) -> float:
         """Median of the rounds' ratios: the machine's drift cancels out within a round."""
         return statistics.median(b / a for a, b in zip(self.plain, self.launcher, strict=True))
+
+    @property
+    def cpu_ratio(self) -> float:
+        return statistics.median(self.launcher_cpu) / statistics.median(self.plain_cpu)
 
 
 @dataclass(frozen=True)
@@ -63,18 +74,22 @@ def _under_launcher(binaries: Binaries, sock: Path, port: int) -> list[str]:
 
 def throughput(binaries: Binaries, directory: Path) -> Throughput:
     """A B B A: the server alone and under the launcher, on the same port; drift cancels out."""
-    plain: list[float] = []
-    launcher: list[float] = []
+    measured = Throughput([], [], [], [])
     for number in range(ROUNDS):
         port = free_port()
         bare = [str(binaries.server["v1"]), f"127.0.0.1:{port}"]
         under = _under_launcher(binaries, directory / f"throughput-{number}.sock", port)
-        turns = [(bare, plain), (under, launcher)]
-        for command, rates in turns if number % 2 == 0 else reversed(turns):
-            with started(command, port):
+        turns = [
+            (bare, measured.plain, measured.plain_cpu),
+            (under, measured.launcher, measured.launcher_cpu),
+        ]
+        for command, rates, cpu in turns if number % 2 == 0 else reversed(turns):
+            with started(command, port) as process:
+                before = cpu_seconds(process.pid)
                 report = run_load(binaries.load, port, ROUND_SECONDS, "-concurrency", CONCURRENCY)
                 rates.append(report["per_s"])
-    return Throughput(plain, launcher)
+                cpu.append((cpu_seconds(process.pid) - before) / report["requests"])
+    return measured
 
 
 def own_start(binaries: Binaries, version: str) -> float:

@@ -114,6 +114,23 @@ class Launcher:
         self._socket.close()
 
 
+def cpu_seconds(root: int) -> float:
+    """What a process and those that it started used so far; proc_pid_stat(5)."""
+    fields = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:
+            continue  # it ended meanwhile
+        fields[int(name.split()[0])] = rest.split()
+    members = {root}
+    for pid in sorted(fields):  # a child mostly has a greater number
+        if int(fields[pid][1]) in members:
+            members.add(pid)
+    ticks = sum(int(fields[pid][11]) + int(fields[pid][12]) for pid in members)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(frozen=True)
 class Resident:
     """Bytes of one process; proc_pid_status(5). own: what no file backs."""

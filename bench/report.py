@@ -52,6 +52,8 @@ def render(throughput: Throughput, upgrades: Upgrades, agent: Resident, when: st
     rows = [
         ("new connections a second, with the launcher / without", f"{throughput.ratio:.3f}",
          ">= 0.99", throughput.ratio >= 0.99),
+        ("CPU a request, with the launcher / without", f"{throughput.cpu_ratio:.3f}",
+         "<= 1.01", throughput.cpu_ratio <= 1.01),
         ("failed requests during upgrades", f"{during['failed']} of {during['requests']}",
          "0", during["failed"] == 0),
         ("rollback, trigger to kernel program, ms", _spread(upgrades.rollback),
@@ -79,6 +81,7 @@ the machine. The figures are written by the command; repeat it to get your own.
 
 Throughput: {ROUNDS} rounds, the server alone and under the launcher in turn (ABBA) on one port,
 {CONCURRENCY} connections at a time, a new connection a request; the median of the rounds' ratios.
+CPU: the server's and the launcher's own, medians; on a busy machine it says more than the rate.
 
 ## New connections, in milliseconds
 
