@@ -136,14 +136,23 @@ def test_only_pods_that_ask_for_it_pass_the_webhook_and_none_waits_for_it(
     assert "caBundle" not in webhook["clientConfig"]  # the operator's to write
 
 
-def test_the_admission_policy_holds_for_the_operators_account(rendered: list[Object]) -> None:
-    policy = one("ValidatingAdmissionPolicy", rendered)
+@pytest.mark.parametrize("resource", ["pods", "deployments"])
+def test_what_the_operator_may_patch_is_confined_by_a_policy_that_is_bound(
+    resource: str, rendered: list[Object]
+) -> None:
+    policies = [o for o in rendered if o["kind"] == "ValidatingAdmissionPolicy"]
+    (policy,) = (
+        found
+        for found in policies
+        if resource in found["spec"]["matchConstraints"]["resourceRules"][0]["resources"]
+    )
     account = one("ServiceAccount", rendered)["metadata"]["name"]
     (condition,) = policy["spec"]["matchConditions"]
     assert f"'system:serviceaccount:{NAMESPACE}:{account}'" in condition["expression"]
     assert policy["spec"]["failurePolicy"] == "Fail"
-    binding = one("ValidatingAdmissionPolicyBinding", rendered)["spec"]
-    assert binding["policyName"] == policy["metadata"]["name"]
+    name = policy["metadata"]["name"]
+    bindings = [o["spec"] for o in rendered if o["kind"] == "ValidatingAdmissionPolicyBinding"]
+    (binding,) = (found for found in bindings if found["policyName"] == name)
     assert "Deny" in binding["validationActions"]
 
 

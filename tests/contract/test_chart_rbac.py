@@ -42,10 +42,13 @@ def test_the_operator_reaches_into_no_pod(operators: list[Rule]) -> None:
     assert verbs(operators, "pods") == {"list", "watch", "patch"}
 
 
-def test_the_operator_never_writes_a_spec_or_a_workload(operators: list[Rule]) -> None:
+def test_the_operator_never_writes_a_spec_and_of_a_workload_what_its_policy_lets_through(
+    operators: list[Rule],
+) -> None:
     assert verbs(operators, "hotupgrades") == {"get", "list", "watch"}
-    for workload in ("deployments", "statefulsets", "daemonsets", "replicasets"):
-        assert verbs(operators, workload) == {"get"}
+    for workload in ("deployments", "statefulsets", "daemonsets"):
+        assert verbs(operators, workload) == {"get", "patch"}
+    assert verbs(operators, "replicasets") == {"get"}
 
 
 def test_the_operator_reads_its_own_secret_only() -> None:
