@@ -4,6 +4,7 @@ breach, held where it is unclear."""
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from hotupgrade_api.resource import (
@@ -227,6 +228,21 @@ def test_promote_goes_past_a_metric_that_holds_another_step_and_not_past_the_ste
     w.run(2)
     assert w.world.seen.status.current_step_index == 1
     assert w.condition("Paused").reason == "PauseStep"
+
+
+def test_promote_keeps_to_a_step_that_waits_for_another_metric() -> None:
+    w = watched(Step(set_pods=1), Step(analysis=StepAnalysis(metrics=["latency"])), FOREVER)
+    latency = msgspec.structs.replace(ERRORS, name="latency", interval_seconds=1000)
+    analysis = Analysis(provider=PROVIDER, metrics=[ERRORS, latency])
+    w.world.seen = replace(
+        w.world.seen, spec=msgspec.structs.replace(w.world.seen.spec, analysis=analysis)
+    )
+    w.outcome = Outcome.UNCLEAR
+    w.run(INTERVAL + 5)
+    w.request("promote")
+    w.run(2)
+    assert w.world.seen.status.current_step_index == 1
+    assert w.condition("Paused").status == "False"
 
 
 def test_promote_ends_a_window_that_is_held() -> None:
