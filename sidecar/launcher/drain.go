@@ -66,17 +66,23 @@ func (l *Launcher) socketsOwned(g *generation) (fds []int, ports map[uint16]bool
 	return fds, ports
 }
 
-// waitUntil polls until done says so, the process is gone, or the time is up.
+// waitUntil polls until done says so, the process is gone, or the time is up. A look that took long (a
+// table of many connections) is followed by a longer pause: looking takes a twentieth at most.
 func (g *generation) waitUntil(every, most time.Duration, done func() bool) {
 	end := time.NewTimer(most)
 	defer end.Stop()
-	for most > 0 && !done() {
+	for most > 0 {
+		began := time.Now()
+		if done() {
+			return
+		}
+		pause := max(every, 20*time.Since(began))
 		select {
 		case <-g.gone:
 			return
 		case <-end.C:
 			return
-		case <-time.After(min(every, most)):
+		case <-time.After(min(pause, most)):
 		}
 	}
 }
