@@ -97,21 +97,21 @@ def nginx_config() -> Object:
     }
 
 
-def deployment(name: str, server: Server, options: Options) -> Object:
+def deployment(name: str, server: Server, options: Options, kind: str = "Deployment") -> Object:
+    """Or a StatefulSet or DaemonSet of the same pods."""
     labels = {"app": name, LABEL_NAME: name}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {
-            "replicas": options.replicas,
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": _pod_spec(name, server, options.resources),
-            },
+    spec: Object = {
+        "selector": {"matchLabels": {"app": name}},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": _pod_spec(name, server, options.resources),
         },
     }
+    if kind != "DaemonSet":
+        spec["replicas"] = options.replicas
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def service(name: str) -> Object:
@@ -123,7 +123,13 @@ def service(name: str) -> Object:
     }
 
 
-def hot_upgrade(name: str, server: Server, options: Options, artifact: Object | None) -> Object:
+def hot_upgrade(
+    name: str,
+    server: Server,
+    options: Options,
+    artifact: Object | None,
+    kind: str = "Deployment",
+) -> Object:
     """Short times: a test waits for each of them."""
     handoff = {
         "readyTimeoutSeconds": 5,
@@ -133,7 +139,7 @@ def hot_upgrade(name: str, server: Server, options: Options, artifact: Object | 
         **options.handoff,
     }
     spec: Object = {
-        "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "workloadRef": {"apiVersion": "apps/v1", "kind": kind, "name": name},
         "handoff": handoff,
         "health": {**server.health, **options.health},
         "strategy": {"maxConcurrent": options.max_concurrent, "steps": list(options.steps)},
