@@ -20,16 +20,20 @@ from typing import Annotated
 
 import msgspec
 
-from hotupgrade_api.launcher_messages import Base, LauncherStatus
+from hotupgrade_api.launcher_messages import Base, Id, LauncherStatus
 from hotupgrade_api.resource import Artifact, Handoff, Health, Percent
 from hotupgrade_api.wire import Wire
 
 AUDIENCE = "hotupgrade.io/agent"
 
-# What an agent says ends in a status, a label or an annotation: bounded where it is read.
+# What an agent says ends in a status, a label or an annotation; what it is told, in its log, its
+# journal and the launcher: both are bounded where they are read. (`$` would let a last line feed
+# through, `\Z` does not.)
 Text = Annotated[str, msgspec.Meta(max_length=4096)]
-Version = Annotated[str, msgspec.Meta(max_length=128)]
-LabelValue = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$")]
+Version = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+LabelValue = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
+]
 
 
 class FailureReason(StrEnum):
@@ -68,10 +72,17 @@ class PodState(StrEnum):
     FAILED = "failed"  # final; the old version serves
 
 
+FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
+
+
 class HealthDefault(Wire, frozen=True, kw_only=True):
-    """The template's readiness probe, resolved by injection (ports by number)."""
+    """The template's readiness probe, resolved by injection (ports by number).
+
+    error: why it cannot be taken over. An upgrade that would rely on it fails with that.
+    """
 
     health: Health | None = None
+    error: str = ""
 
 
 class TargetedCommand(Wire, frozen=True, kw_only=True):
@@ -79,19 +90,19 @@ class TargetedCommand(Wire, frozen=True, kw_only=True):
 
     pod_uid: str
     hot_upgrade_uid: str
-    revision: str
-    id: str  # unique for one try of one revision on one pod
+    revision: LabelValue
+    id: Id  # unique for one try of one revision on one pod
 
 
 class UpgradeCommand(TargetedCommand, frozen=True, kw_only=True):
-    """Bring this pod to `revision`. artifact None: back to the image's own file.
+    """Bring this pod to `revision`, the artifact's id. artifact None: to the image's own file.
 
     hold: after the dark probe stay at weight 0, and at those that are asked for, until promote; the
     old process stays warm. expected_base: refuse (Superseded) if it differs.
     """
 
     artifact: Artifact | None = None
-    version: str = ""
+    version: Version = ""
     handoff: Handoff = Handoff()
     health: Health = Health()
     hold: bool = False
@@ -109,6 +120,7 @@ class RollbackRequest(TargetedCommand, frozen=True, kw_only=True):
 
 
 class TrustUpdate(Wire, frozen=True, kw_only=True):
+    pod_uid: str
     ca_bundle: str  # PEM
 
 

@@ -31,6 +31,8 @@ TOKEN_PATH = TOKEN_DIR + "/token"
 # Where Kubernetes mounts the pod's token into every container that mounts nothing there.
 API_TOKEN_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  (a path)
 SECRET_DIR = "/hotupgrade/secret"  # noqa: S105  (a path)
+# What boot leaves here the kubelet shows as the reason (a container's terminationMessagePath).
+TERMINATION_LOG = "/dev/termination-log"
 
 AGENT_PORT = 9440  # default: HTTPS for the operator
 METRICS_PORT = 9441  # default: plain /healthz and /metrics
@@ -58,5 +60,6 @@ ENV_BIND_ADDRESS = "HOTUPGRADE_BIND_ADDRESS"  # where both ports listen; default
 ENV_CA_BUNDLE = "HOTUPGRADE_CA_BUNDLE"  # PEM: who may command this agent
 ENV_TOKEN_FILE = "HOTUPGRADE_TOKEN_FILE"  # noqa: S105  (a variable's name)
 ENV_SECRET_DIR = "HOTUPGRADE_SECRET_DIR"  # noqa: S105  (a variable's name)
+ENV_TERMINATION_LOG = "HOTUPGRADE_TERMINATION_LOG"  # boot's; default: TERMINATION_LOG
 ENV_BOOT = "HOTUPGRADE_BOOT"  # JSON BootConfig
 ENV_DEFAULT_HEALTH = "HOTUPGRADE_DEFAULT_HEALTH"  # JSON Health: the template's readiness probe

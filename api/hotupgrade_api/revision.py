@@ -13,6 +13,7 @@ def revision_of(artifact: Artifact | None) -> str:
     """The revision's id: 16 hex digits, or `image` where there is no artifact.
 
     Over digests, `replaces` and `format`; not over where it is fetched from, nor over time-outs.
+    Agents check the id that they are sent: the artifacts that releases know today keep theirs.
     """
     if artifact is None:
         return IMAGE_REVISION

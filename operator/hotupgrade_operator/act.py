@@ -123,7 +123,7 @@ class Actor:
                 await agents.adopt(address, update)
             case PushTrust():
                 bundle = self._trust.identity.bundle.decode()
-                await agents.push_trust(address, TrustUpdate(ca_bundle=bundle))
+                await agents.push_trust(address, TrustUpdate(pod_uid=pod.uid, ca_bundle=bundle))
 
 
 def audit(seen: Observation, action: PodAction) -> None:

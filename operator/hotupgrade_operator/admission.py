@@ -5,13 +5,12 @@ import asyncio
 import base64
 import logging
 import ssl
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from hotupgrade_api import tls
 from hotupgrade_api.agent_messages import BootConfig
 from hotupgrade_api.resource import LABEL_NAME, HotUpgradeSpec, WorkloadRef
 from hotupgrade_api.resource_status import HotUpgradeStatus
@@ -54,11 +53,7 @@ class Admission:
     def use(self, identity: Identity) -> None:
         """Also while it serves: the next handshake shows the new certificate."""
         self._bundle = identity.bundle.decode()
-        with tempfile.TemporaryDirectory() as folder:  # load_cert_chain reads files only
-            path = Path(folder) / "webhook.pem"
-            path.touch(mode=0o600)
-            path.write_bytes(identity.webhook_key + identity.webhook)
-            self._context.load_cert_chain(path)
+        tls.show(self._context, identity.webhook_key + identity.webhook)
 
     async def start(self) -> web.AppRunner:
         """Serves until the runner is cleaned up. `use` comes first."""

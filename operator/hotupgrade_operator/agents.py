@@ -3,16 +3,15 @@
 import asyncio
 import hashlib
 import ssl
-import tempfile
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import aiohttp
 import msgspec
 
+from hotupgrade_api import tls
 from hotupgrade_api.agent_messages import (
     AgentError,
     AgentStatus,
@@ -21,6 +20,7 @@ from hotupgrade_api.agent_messages import (
     TrustUpdate,
     WeightRequest,
 )
+from hotupgrade_api.body import read_body
 from hotupgrade_operator.certificates import Identity
 
 MAX_BYTES = 1 << 20
@@ -54,11 +54,7 @@ def client_context(identity: Identity) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with tempfile.TemporaryDirectory() as folder:  # load_cert_chain reads files only
-        path = Path(folder) / "client.pem"
-        path.touch(mode=0o600)
-        path.write_bytes(identity.client_key + identity.client)
-        context.load_cert_chain(path)
+    tls.show(context, identity.client_key + identity.client)
     return context
 
 
@@ -140,7 +136,7 @@ class Agents:
             async with self._session.request(
                 method, url, data=data, allow_redirects=False
             ) as response:
-                raw = await response.content.read(MAX_BYTES)
+                raw = await read_body(response.content, MAX_BYTES)
                 if response.status < 300:
                     return raw
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

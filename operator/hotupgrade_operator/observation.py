@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from hotupgrade_api.agent_messages import AgentStatus, FailureReason, PodState
+from hotupgrade_api.agent_messages import FINAL, AgentStatus, FailureReason, PodState
 from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator import allowed_hosts
 from hotupgrade_operator.allowed_hosts import AllowedHosts
 from hotupgrade_operator.analysis import Reply
-
-FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,17 @@ import msgspec
 
 from hotupgrade_agent import fetch, metrics, upgrade
 from hotupgrade_agent.launcher import Launcher, LauncherRefused, LauncherUnreachable
-from hotupgrade_agent.probe import ProbeResult, generation_of, probe
+from hotupgrade_agent.probe import ProbeResult, generation_of, probe, resolved
 from hotupgrade_agent.store import Store
 from hotupgrade_agent.upgrade import Action, Failed, Journal
-from hotupgrade_api.agent_messages import FailureReason, PodState, UpgradeCommand
+from hotupgrade_api.agent_messages import (
+    FINAL,
+    FailureReason,
+    HealthDefault,
+    PodState,
+    UpgradeCommand,
+)
 from hotupgrade_api.launcher_messages import (
-    Base,
     LauncherErrorCode,
     LauncherHandoff,
     LauncherStatus,
@@ -29,7 +34,7 @@ from hotupgrade_api.launcher_messages import (
     TakenBack,
     WeightCommand,
 )
-from hotupgrade_api.resource import IMAGE_REVISION, Health
+from hotupgrade_api.resource import IMAGE_REVISION, Artifact, Health
 from hotupgrade_api.store_records import RevisionRecord
 
 log = logging.getLogger("hotupgrade.agent")
@@ -42,13 +47,15 @@ class Driver:
     """One upgrade at a time. `changed` wakes whoever waits for the journal."""
 
     def __init__(
-        self, launcher: Launcher, store: Store, default_health: Health | None, clock: Clock
+        self, launcher: Launcher, store: Store, default_health: HealthDefault, clock: Clock
     ) -> None:
         self._launcher = launcher
         self._store = store
         self._default_health = default_health
         self._clock = clock
         self._nudge = asyncio.Event()
+        self._staging: asyncio.Task[Program] | None = None
+        self._flip = ("", 0.0)  # which upgrade's, and when: monotonic seconds
         self.changed = asyncio.Condition()
         self.sequence = 0
         self.journal = store.journal()
@@ -68,7 +75,8 @@ class Driver:
                 await asyncio.sleep(1)
 
     async def begin(self, command: UpgradeCommand, serving: str) -> None:
-        await self._save(upgrade.begun(command, serving, self._clock()))
+        """Call it with no await since `journal` was found to allow it: two commands may race."""
+        await self._save(upgrade.begun(command, serving, self._store.current(), self._clock()))
 
     async def weigh(self, weight: int) -> None:
         if self.journal:
@@ -83,6 +91,8 @@ class Driver:
             await self._save(
                 upgrade.failing(self.journal, FailureReason.REQUESTED, message or "asked to")
             )
+            if self._staging:
+                self._staging.cancel()
 
     async def _save(self, journal: Journal) -> None:
         """Journals first; what it stands for is done after."""
@@ -91,7 +101,7 @@ class Driver:
         self._store.write_journal(journal)
         self.journal = journal
         log.info("upgrade %s: %s", journal.command.id, journal.progress.state)
-        if journal.progress.state in upgrade.FINAL:
+        if journal.progress.state in FINAL:
             metrics.ended(journal.progress)
         self._nudge.set()
         async with self.changed:
@@ -101,9 +111,11 @@ class Driver:
     async def _step(self) -> bool:
         """One action; False where nothing is under way."""
         journal = self.journal
-        if journal is None or journal.progress.state in upgrade.FINAL:
+        if journal is None or journal.progress.state in FINAL:
             return False
         status = await self._launcher.status()
+        if journal is not self.journal:
+            return True  # a command came in
         try:
             action = upgrade.next_action(journal, status)
             after = await self._do(action, journal, status)
@@ -120,7 +132,7 @@ class Driver:
             case Action.FETCH:
                 return await self._fetch(journal, status)
             case Action.START:
-                return await self._start(journal)
+                return await self._start(journal, status)
             case Action.AWAIT_LISTENING:
                 await self._launcher.wait(status.sequence, 20)
             case Action.PROBE:
@@ -135,6 +147,7 @@ class Driver:
             case Action.FLIP:
                 command = WeightCommand(upgrade=journal.command.id, weight=100)
                 after = await self._launcher.call(command)
+                self._flip = (journal.command.id, time.monotonic())
                 return upgrade.flipped(journal, after, self._clock())
             case Action.WATCH:
                 return await self._watch(journal)
@@ -147,25 +160,42 @@ class Driver:
     async def _fetch(self, journal: Journal, status: LauncherStatus) -> Journal:
         if not status.hot_capable:
             raise Failed(FailureReason.NOT_HOT_CAPABLE, status.reason)
-        artifact, began = journal.command.artifact, time.monotonic()
-        if artifact is not None:
-            file = await fetch.stage(artifact, self._store)
-            program = Program(
-                file=str(file.relative_to(self._store.root)),
-                sha256=artifact.sha256 or "",
-                replaces=artifact.replaces,
-            )
+        self._health(journal)
+        command, began = journal.command, time.monotonic()
+        if command.artifact is not None:
+            needed = {serving_revision(status), journal.progress.previous_revision}
+            staging = asyncio.create_task(self._stage(command.artifact, needed))
+            self._staging = staging
+            try:
+                await asyncio.wait({staging})
+            finally:
+                self._staging = None
+                staging.cancel()  # where we are cancelled ourselves; one that is done stays done
+            if staging.cancelled():
+                return self.journal or journal
             record = RevisionRecord(
-                revision=journal.command.revision,
-                program=program,
-                version=journal.command.version,
+                revision=command.revision, program=staging.result(), version=command.version
             )
             self._store.write_revision(record)
         return upgrade.staged(journal, (time.monotonic() - began) * 1000)
 
-    async def _start(self, journal: Journal) -> Journal:
+    async def _stage(self, artifact: Artifact, needed: set[str]) -> Program:
+        """Makes room where it has to: drops all that is neither needed nor `current`."""
+        try:
+            return await fetch.stage(artifact, self._store)
+        except Failed as error:
+            if error.reason is not FailureReason.STORE_FULL:
+                raise
+        self._store.prune({*needed, self._store.current()}, newest=0)
+        return await fetch.stage(artifact, self._store)
+
+    async def _start(self, journal: Journal, status: LauncherStatus) -> Journal:
         command = journal.command
+        # The digest of the replaced file is known only once the launcher knows which file that is.
+        upgrade.check_base(command.expected_base, status.base.image)
         await self._save(upgrade.moved(journal, PodState.STARTING))
+        if self.journal is None or self.journal.progress.state is not PodState.STARTING:
+            return self.journal or journal  # taken back while that was told
         record = self._store.revision(command.revision)
         program = None
         if command.artifact is not None and record is not None:
@@ -188,20 +218,20 @@ class Driver:
         )
         if record is not None:
             self._store.write_revision(msgspec.structs.replace(record, base=status.base))
-        _check_base(command.expected_base, status.base)
+        upgrade.check_base(command.expected_base, status.base.image, status.base.sha256)
         assert self.journal is not None
         return upgrade.moved(self.journal, PodState.PROBING)
 
     async def _prove(self, journal: Journal, status: LauncherStatus) -> Journal:
         """Healthy `successThreshold` times in a row, within the ready time."""
         health, good = self._health(journal), 0
-        deadline = self._clock() + journal.command.handoff.ready_timeout_seconds
+        deadline = time.monotonic() + journal.command.handoff.ready_timeout_seconds
         while True:
             result = await self._probe(journal, health, status)
             good = good + 1 if result.healthy else 0
             if good >= health.success_threshold:
                 return upgrade.proven(self.journal or journal)
-            if self._clock() >= deadline:
+            if time.monotonic() >= deadline:
                 raise Failed(FailureReason.PROBE_FAILED, f"the new process {result.why}")
             if await self._pause(health.period_seconds, journal):
                 return self.journal or journal
@@ -214,11 +244,14 @@ class Driver:
 
     async def _watch(self, journal: Journal) -> Journal:
         """The rollback window: probes on, while the old process is warm."""
-        end = journal.flipped_at + journal.command.handoff.rollback_window_seconds
+        if self._flip[0] != journal.command.id:
+            # Another process of ours flipped it: its clock is all that is left. One that was set
+            # back since does not prolong the window by more than the window.
+            elapsed = max(0.0, self._clock() - journal.flipped_at)
+            self._flip = (journal.command.id, time.monotonic() - elapsed)
 
         def left() -> float:
-            now = self._clock()
-            return 0.0 if upgrade.window_over(journal, now) else end - now
+            return upgrade.window_left(journal, time.monotonic() - self._flip[1])
 
         if await self._probe_while(journal, left):
             return self.journal or journal
@@ -269,6 +302,7 @@ class Driver:
         except LauncherRefused as error:
             if error.code is not LauncherErrorCode.NOT_FOUND:
                 log.warning("%s", error)
+        self._store.prune({self._store.current(), progress.previous_revision})
         return upgrade.failed(journal, rollback_ms, self._clock())
 
     async def _probe(self, journal: Journal, health: Health, status: LauncherStatus) -> ProbeResult:
@@ -288,24 +322,15 @@ class Driver:
         return journal is not None and self.journal is not journal
 
     def _health(self, journal: Journal) -> Health:
-        health = journal.command.health
-        default = self._default_health
-        if health.http_get or health.tcp_socket or default is None:
-            return health
-        return msgspec.structs.replace(
-            health, http_get=default.http_get, tcp_socket=default.tcp_socket
-        )
-
-
-def _check_base(expected: Base | None, found: Base) -> None:
-    if expected is None:
-        return
-    for name in ("image", "sha256"):
-        want, got = getattr(expected, name), getattr(found, name)
-        if want and got and want != got:
+        """Raises Failed where that would be the template's probe, and it cannot be read."""
+        wanted, default = journal.command.health, self._default_health
+        if default.error and not (wanted.http_get or wanted.tcp_socket):
             raise Failed(
-                FailureReason.SUPERSEDED, f"the revision holds for {name} {want}; here it is {got}"
+                FailureReason.UNSUPPORTED,
+                f"cannot take over the template's readiness probe: {default.error}; "
+                "spec.health says what to ask instead",
             )
+        return resolved(wanted, default.health)
 
 
 def _reason_of(error: LauncherRefused) -> FailureReason:

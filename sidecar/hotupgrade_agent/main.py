@@ -7,20 +7,22 @@ import signal
 import sys
 import time
 
-from hotupgrade_agent.boot import boot
-from hotupgrade_agent.certificate import pem_from_child
-from hotupgrade_agent.driver import Driver
-from hotupgrade_agent.launcher import Launcher
-from hotupgrade_agent.server import Server
+from hotupgrade_agent.boot import BootFailed, boot
 from hotupgrade_agent.settings import Settings, SettingsError
 from hotupgrade_agent.store import Store
 
 
 async def serve(settings: Settings) -> None:
     """Until SIGTERM or SIGINT."""
+    # boot is every new pod's start: it does not pay for what only this imports.
+    from hotupgrade_agent.certificate import pem_from_child  # noqa: PLC0415
+    from hotupgrade_agent.driver import Driver  # noqa: PLC0415
+    from hotupgrade_agent.launcher import Launcher  # noqa: PLC0415
+    from hotupgrade_agent.server import Server  # noqa: PLC0415
+
     store = Store(settings.store, settings.store_limit_bytes)
     launcher = Launcher(settings.socket)
-    driver = Driver(launcher, store, settings.default_health.health, time.time)
+    driver = Driver(launcher, store, settings.default_health, time.time)
     pem = await asyncio.to_thread(pem_from_child, settings.pod_name[:64])
     await Server(settings, store, launcher, driver, pem).start()
     work = asyncio.create_task(driver.run())
@@ -41,7 +43,7 @@ def main() -> None:
     try:
         settings = Settings.from_environment()
         asyncio.run({"serve": serve, "boot": boot}[verb](settings))
-    except (SettingsError, FileNotFoundError) as error:
+    except (SettingsError, BootFailed) as error:
         sys.exit(f"hotupgrade-agent: {error}")
 
 

@@ -9,10 +9,12 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 import aiohttp
 import msgspec
 
+from hotupgrade_api.body import read_body
 from hotupgrade_api.launcher_messages import LauncherStatus, ProcessGeneration, SocketStatus
 from hotupgrade_api.resource import Expect, Health, HttpGet
 
@@ -29,6 +31,20 @@ class ProbeResult:
     @property
     def healthy(self) -> bool:
         return not self.why
+
+
+def resolved(wanted: Health, default: Health | None) -> Health:
+    """Pure: the probe to run. Where the spec names none, it is the template's, with its own
+    time-out unless the spec names one."""
+    if wanted.http_get or wanted.tcp_socket or default is None:
+        return wanted
+    named = wanted.timeout_seconds != Health().timeout_seconds
+    return msgspec.structs.replace(
+        wanted,
+        http_get=default.http_get,
+        tcp_socket=default.tcp_socket,
+        timeout_seconds=wanted.timeout_seconds if named else default.timeout_seconds,
+    )
 
 
 def generation_of(status: LauncherStatus, number: int) -> ProcessGeneration | None:
@@ -82,15 +98,27 @@ def _socket_on(port: int, generation: ProcessGeneration) -> SocketStatus:
 
 
 def _host(target: SocketStatus) -> tuple[str, int]:
-    """Where it can be reached from here: the wildcard addresses are on loopback, too."""
+    """Where it can be reached from here: the wildcard addresses are on loopback, too. In a pod with
+    IPv4 only, `[::]` is reached over IPv4: its packets are IPv4's own, and steered as such."""
     host, _, port = target.address.rpartition(":")
     host = host.strip("[]").partition("%")[0]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)  # noqa: S104
+    if host == "::":
+        host = "::1" if _has_ipv6_loopback() else "127.0.0.1"
+    return "127.0.0.1" if host == "0.0.0.0" else host, int(port)  # noqa: S104
 
 
-def _bound(target: SocketStatus) -> socket.socket:
+def _has_ipv6_loopback() -> bool:
+    """Not so where the sysctl net.ipv6.conf.all.disable_ipv6 is 1."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as found:
+            found.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _bound(host: str, target: SocketStatus) -> socket.socket:
     """A socket on a free probe port. Raises OSError where all of them are taken."""
-    host, _ = _host(target)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     first, last = target.probe_ports
     error: OSError | None = None
@@ -108,22 +136,32 @@ def _bound(target: SocketStatus) -> socket.socket:
 
 
 async def _connect(target: SocketStatus) -> None:
-    with _bound(target) as probe_socket:
-        await asyncio.get_running_loop().sock_connect(probe_socket, _host(target))
+    host, port = _host(target)
+    with _bound(host, target) as probe_socket:
+        await asyncio.get_running_loop().sock_connect(probe_socket, (host, port))
+
+
+@cache
+def unverified() -> ssl.SSLContext:
+    """Made once, and for https only: it costs more than a probe. A kubelet does not verify an app's
+    certificate either: it has none of the app's names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 async def _http(get: HttpGet, expect: Expect, target: SocketStatus) -> ProbeResult:
     host, port = _host(target)
-    # A kubelet does not verify an app's certificate either: it has none of the app's names.
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connector = aiohttp.TCPConnector(
-        socket_factory=lambda _: _bound(target), ssl=context, force_close=True
+        socket_factory=lambda _: _bound(host, target),
+        ssl=unverified() if get.scheme == "HTTPS" else True,
+        force_close=True,
     )
     name = f"[{host}]" if ":" in host else host
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
         url = f"{get.scheme.lower()}://{name}:{port}{get.path}"
-        headers = {"User-Agent": "hotupgrade", **get.headers}
+        # A packed answer would not be unpacked.
+        headers = {"User-Agent": "hotupgrade", "Accept-Encoding": "identity", **get.headers}
         async with session.get(url, headers=headers, allow_redirects=False) as response:
-            body = await response.content.read(MAX_BODY_BYTES)
+            body = await read_body(response.content, MAX_BODY_BYTES)
             return judge(expect, response.status, body)

@@ -19,6 +19,7 @@ from hotupgrade_agent.launcher import Launcher, LauncherUnreachable
 from hotupgrade_agent.settings import Settings
 from hotupgrade_agent.store import Store
 from hotupgrade_api.agent_messages import (
+    FINAL,
     AgentError,
     AgentErrorCode,
     AgentStatus,
@@ -33,6 +34,7 @@ from hotupgrade_api.agent_messages import (
 )
 from hotupgrade_api.launcher_messages import LauncherStatus
 from hotupgrade_api.pod_layout import OPERATOR_COMMON_NAME
+from hotupgrade_api.revision import revision_of
 
 log = logging.getLogger("hotupgrade.agent")
 
@@ -125,23 +127,32 @@ class Server:
     async def _upgrade(self, request: web.Request) -> web.Response:
         _authorize(request)
         command = self._targeted(await _body(request, UpgradeCommand))
-        journal = self._driver.journal
-        if journal and journal.command.id == command.id:
+        _expect_own_revision(command)
+        if self._is_known(command):
             return _answer(await self._describe())
-        if journal and journal.progress.state not in upgrade.FINAL:
-            raise Refused(
-                AgentErrorCode.BUSY,
-                f"cannot start {command.id}: {journal.command.id} is {journal.progress.state}",
-            )
         try:
             launcher = await self._launcher.status()
         except LauncherUnreachable as error:
             raise Refused(AgentErrorCode.UNAVAILABLE, str(error)) from error
+        if self._is_known(command):  # another request was faster, while the launcher was asked
+            return _answer(await self._describe())
         log.info(
             "audit: upgrade %s to revision %s (%s)", command.id, command.revision, command.version
         )
         await self._driver.begin(command, serving_revision(launcher))
         return _answer(await self._describe(), HTTPStatus.ACCEPTED)
+
+    def _is_known(self, command: UpgradeCommand) -> bool:
+        """Raises Refused where another upgrade is under way."""
+        journal = self._driver.journal
+        if journal is None or journal.command.id == command.id:
+            return journal is not None
+        if journal.progress.state not in FINAL:
+            raise Refused(
+                AgentErrorCode.BUSY,
+                f"cannot start {command.id}: {journal.command.id} is {journal.progress.state}",
+            )
+        return False
 
     async def _weight(self, request: web.Request) -> web.Response:
         _authorize(request)
@@ -170,6 +181,7 @@ class Server:
     async def _trust(self, request: web.Request) -> web.Response:
         _authorize(request)
         update = await _body(request, TrustUpdate)
+        self._expect_mine("pod_uid", update.pod_uid, self._settings.pod_uid)
         try:
             server_context(self._pem, update.ca_bundle)
         except (ssl.SSLError, ValueError) as error:
@@ -270,6 +282,16 @@ def _authorize(request: web.Request) -> None:
     ]
     if names != [OPERATOR_COMMON_NAME]:
         raise web.HTTPForbidden(text=f"cannot do that for {names}: the operator may")
+
+
+def _expect_own_revision(command: UpgradeCommand) -> None:
+    """Under another's id, a pod would be taken for one that runs what it does not."""
+    own = revision_of(command.artifact)
+    if command.revision != own:
+        raise Refused(
+            AgentErrorCode.INVALID,
+            f"cannot start {command.id}: its artifact is revision {own}, not {command.revision}",
+        )
 
 
 async def _body(request: web.Request, kind: type[T]) -> T:

@@ -1,5 +1,6 @@
 """The agent's settings: read once from the environment; a wrong one names its variable."""
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import msgspec
 from hotupgrade_api import pod_layout as layout
 from hotupgrade_api.agent_messages import BootConfig, HealthDefault
 
+log = logging.getLogger("hotupgrade.agent")
 T = TypeVar("T")
 
 
@@ -32,6 +34,7 @@ class Settings:
     metrics_port: int
     ca_bundle: str  # PEM
     token_file: Path
+    termination_log: Path
     boot: BootConfig
     default_health: HealthDefault
 
@@ -72,6 +75,16 @@ class Settings:
             metrics_port=number(layout.ENV_METRICS_PORT, layout.METRICS_PORT),
             ca_bundle=text(layout.ENV_CA_BUNDLE),
             token_file=Path(text(layout.ENV_TOKEN_FILE, layout.TOKEN_PATH)),
+            termination_log=Path(text(layout.ENV_TERMINATION_LOG, layout.TERMINATION_LOG)),
             boot=parsed(layout.ENV_BOOT, BootConfig),
-            default_health=parsed(layout.ENV_DEFAULT_HEALTH, HealthDefault),
+            default_health=_default_health(env.get(layout.ENV_DEFAULT_HEALTH) or "{}"),
         )
+
+
+def _default_health(raw: str) -> HealthDefault:
+    """Kubernetes took the user's probe: where we cannot read it, the agent still has to run."""
+    try:
+        return msgspec.json.decode(raw, type=HealthDefault)
+    except msgspec.DecodeError as error:
+        log.error("cannot read %s: %s", layout.ENV_DEFAULT_HEALTH, error)
+        return HealthDefault(error=str(error))

@@ -42,14 +42,12 @@ class Store:
     def blob(self, sha256: str, name: str) -> Path:
         return self.root / BLOBS / sha256 / name
 
-    def admit(self, partial: Path, sha256: str, name: str) -> Path:
+    def admit(self, partial: Path, target: Path) -> None:
         """A verified, synced partial becomes the staged file."""
-        target = self.blob(sha256, name)
         target.parent.mkdir(mode=0o755, exist_ok=True)
         partial.chmod(0o555)
         partial.rename(target)
         _sync(target.parent)
-        return target
 
     def write_revision(self, record: RevisionRecord) -> None:
         self._write(f"{REVISIONS}/{record.revision}.json", msgspec.json.encode(record))
@@ -77,14 +75,14 @@ class Store:
             temporary.rename(link)
         _sync(self.root)
 
-    def prune(self, keep: set[str]) -> None:
-        """Drops the oldest revisions and the files that no record names any more."""
+    def prune(self, keep: set[str], newest: int = KEPT_REVISIONS) -> None:
+        """Drops all revisions but these and the newest, and the files that no record names."""
         records = sorted(
             (self.root / REVISIONS).glob("*.json"), key=lambda p: p.stat().st_mtime, reverse=True
         )
         wanted = set()
         for index, path in enumerate(records):
-            if index >= KEPT_REVISIONS and path.stem not in keep:
+            if index >= newest and path.stem not in keep:
                 path.unlink()
             elif record := self.revision(path.stem):
                 wanted.add(record.program.sha256)

@@ -8,11 +8,16 @@ from enum import Enum
 
 import msgspec
 
-from hotupgrade_api.agent_messages import FailureReason, PodState, Progress, UpgradeCommand
-from hotupgrade_api.launcher_messages import LauncherStatus, UpgradeState
+from hotupgrade_api.agent_messages import (
+    FINAL,
+    FailureReason,
+    PodState,
+    Progress,
+    UpgradeCommand,
+)
+from hotupgrade_api.launcher_messages import Base, LauncherStatus, UpgradeState
 from hotupgrade_api.wire import Wire
 
-FINAL = frozenset({PodState.COMMITTED, PodState.FAILED})
 # New connections go to the new process, and stay there unless it fails.
 FLIPPED = frozenset({PodState.WATCHING, PodState.COMMITTING, PodState.COMMITTED})
 # The launcher holds a process of this upgrade in these states.
@@ -54,17 +59,20 @@ class Failed(Exception):
         self.reason = reason
 
 
-def begun(command: UpgradeCommand, serving: str, now: float) -> Journal:
-    """A command came in. Where its revision serves already there is nothing to do."""
-    done = command.revision == serving
+def begun(command: UpgradeCommand, serving: str, current: str, now: float) -> Journal:
+    """A command came in. A revision that serves already is committed at most: `current` may name
+    another, which was not run here (Superseded)."""
+    state = PodState.FETCHING
+    if command.revision == serving:
+        state = PodState.COMMITTED if serving == current else PodState.COMMITTING
     progress = Progress(
         id=command.id,
         revision=command.revision,
         version=command.version,
-        state=PodState.COMMITTED if done else PodState.FETCHING,
+        state=state,
         previous_revision=serving,
         started_at=now,
-        finished_at=now if done else 0.0,
+        finished_at=now if state in FINAL else 0.0,
     )
     return Journal(command=command, progress=progress)
 
@@ -133,10 +141,25 @@ def overlaid(done: Journal, asked: Journal) -> Journal:
     return promote_asked(done) if asked.promote and not done.promote else done
 
 
-def window_over(journal: Journal, now: float) -> bool:
-    """Whether the rollback window has ended. A clock that was set back does not prolong it."""
-    window = journal.command.handoff.rollback_window_seconds
-    return journal.promote or not 0 <= now - journal.flipped_at < window
+def window_left(journal: Journal, elapsed: float) -> float:
+    """Seconds that are left of the rollback window, so many after the flip. `promote` ends it."""
+    if journal.promote:
+        return 0.0
+    return max(0.0, journal.command.handoff.rollback_window_seconds - elapsed)
+
+
+def check_base(expected: Base | None, image: str, sha256: str = "") -> None:
+    """Raises Failed where the revision holds for another base. An empty half matches anything."""
+    if expected is None:
+        return
+    for name, want, got in (
+        ("image", expected.image, image),
+        ("sha256", expected.sha256, sha256),
+    ):
+        if want and got and want != got:
+            raise Failed(
+                FailureReason.SUPERSEDED, f"the revision holds for {name} {want}; here it is {got}"
+            )
 
 
 def serving_since(journal: Journal | None) -> float:

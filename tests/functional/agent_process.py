@@ -17,11 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from hotupgrade_agent.certificate import make_pem
+from hotupgrade_api.resource import Artifact
+from hotupgrade_api.revision import revision_of
 from tests.functional.launcher_process import LauncherProcess, free_port, launcher_binary, until
 
 POD_UID = "11111111-2222-3333-4444-555555555555"
 HOT_UPGRADE_UID = "99999999-8888-7777-6666-555555555555"
+
+
+def revision(file: Path) -> str:
+    """The id under which Pod.upgrade brings that file."""
+    return revision_of(Artifact(sha256=hashlib.sha256(file.read_bytes()).hexdigest()))
 
 
 class Artifacts:
@@ -55,16 +64,49 @@ class Artifacts:
         self._server.server_close()
 
 
+class HalfArtifact:
+    """Serves half of a file, and the other half only once `go_on` is set; then whole at once."""
+
+    def __init__(self, file: Path) -> None:
+        body = file.read_bytes()
+        asked = self.asked = threading.Event()
+        go_on = self.go_on = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                half = 0 if go_on.is_set() else len(body) // 2
+                with contextlib.suppress(OSError):  # nobody waits for it any more
+                    if half:
+                        self.wfile.write(body[:half])
+                        self.wfile.flush()
+                        asked.set()
+                        go_on.wait(30)
+                    self.wfile.write(body[half:])
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/file"
+
+    def __enter__(self) -> "HalfArtifact":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.go_on.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
 @dataclass
 class Seam:
-    """Between agent and launcher: kills the agent's Python once, at a command.
+    """Between agent and launcher: passes each command on, and its answer back."""
 
-    before: the launcher has not heard of it; otherwise it is carried out, and the answer is lost.
-    """
-
-    command: str
-    before: bool
-    fired: bool = False
+    command: str  # the one that a kind of seam means
 
     def listen(self, pod: "Pod") -> Path:
         self._pod = pod
@@ -87,25 +129,56 @@ class Seam:
             threading.Thread(target=self._pass_on, args=(agent,), daemon=True).start()
 
     def _pass_on(self, agent: socket.socket) -> None:
-        with agent, socket.socket(socket.AF_UNIX) as launcher, agent.makefile("rb") as asked:
+        with agent, agent.makefile("rb") as asked:
             line = asked.readline()
-            hit = bool(line) and not self.fired and json.loads(line)["command"] == self.command
-            if hit:
-                self.fired = True
-            if not line:
-                return
-            if hit and self.before:
-                self._pod.kill_python()
-                return
-            launcher.connect(str(self._pod.launcher.socket))
-            launcher.sendall(line)
-            with launcher.makefile("rb") as answered:
-                answer = answered.readline()
-            if hit:
-                self._pod.kill_python()
-                return
+            answer = self.answer(line, json.loads(line)["command"]) if line else b""
             with contextlib.suppress(OSError):  # it gave up waiting
                 agent.sendall(answer)
+
+    def answer(self, line: bytes, command: str) -> bytes:
+        """The launcher's; empty: none."""
+        with socket.socket(socket.AF_UNIX) as launcher, launcher.makefile("rb") as answered:
+            launcher.connect(str(self._pod.launcher.socket))
+            launcher.sendall(line)
+            return answered.readline()
+
+
+@dataclass
+class Killing(Seam):
+    """Kills the agent's Python once, at the command.
+
+    before: the launcher has not heard of it; otherwise it is carried out, and the answer is lost.
+    """
+
+    before: bool
+    fired: bool = False
+
+    def answer(self, line: bytes, command: str) -> bytes:
+        if self.fired or command != self.command:
+            return super().answer(line, command)
+        self.fired = True
+        if not self.before:
+            super().answer(line, command)
+        self._pod.kill_python()
+        return b""
+
+
+@dataclass
+class Gate(Seam):
+    """Lets no answer to the command through while it is shut."""
+
+    waiting: int = 0
+    opened: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.opened.set()
+
+    def answer(self, line: bytes, command: str) -> bytes:
+        answer = super().answer(line, command)
+        if command == self.command and not self.opened.is_set():
+            self.waiting += 1
+            self.opened.wait(25)  # an agent gives up after 30 s
+        return answer
 
 
 @dataclass
@@ -115,7 +188,7 @@ class Pod:
     directory: Path
     command: list[str]
     operator_name: str = "hotupgrade-operator"
-    seam: "Seam | None" = None
+    seam: Seam | None = None
     env: dict[str, str] = field(default_factory=dict)  # added to the agent's
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -210,13 +283,15 @@ class Pod:
             "id": identity,
         }
 
-    def upgrade(self, revision: str, url: str, file: Path, **more: Any) -> tuple[int, Any]:
-        """PUTs an upgrade with short times; `more` is laid over the command."""
+    def upgrade(self, version: str, url: str, file: Path, **more: Any) -> tuple[int, Any]:
+        """PUTs the upgrade u-VERSION with short times; `more` is laid over the command."""
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        artifact = {"source": {"http": {"url": url}}, "sha256": sha256}
+        artifact = more.get("artifact", artifact)
         command = {
-            **self.target(revision, f"u-{revision}"),
-            "artifact": {"source": {"http": {"url": url}}, "sha256": sha256},
-            "version": revision,
+            **self.target(revision_of(msgspec.convert(artifact, Artifact)), f"u-{version}"),
+            "artifact": artifact,
+            "version": version,
             "handoff": {"readyTimeoutSeconds": 2, "rollbackWindowSeconds": 2, "drainSeconds": 5},
             "health": {"periodSeconds": 0.1},
             **more,

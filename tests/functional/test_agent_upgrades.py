@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.agent_process import Artifacts, Pod
+from tests.functional.agent_process import POD_UID, Artifacts, Pod, revision
 from tests.functional.launcher_process import Load, free_port, go_server, listens, until
 
 JSON_UP = {"expect": {"json": {"status": "UP"}}, "periodSeconds": 0.1}
@@ -48,7 +48,7 @@ def test_upgrade_is_committed_and_fails_no_request(pod: Pod, artifacts: Artifact
     assert progress["state"] == "committed", progress
     assert report["failed"] == 0, report
     assert set(after["versions"]) == {"v2"}
-    assert pod.status()["committedRevision"] == "r2"
+    assert pod.status()["committedRevision"] == revision(go_server("v2"))
     again, _ = pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), health=health(pod))
     assert again == 200
     assert len(pod.launcher.status()["generations"]) == 2
@@ -62,7 +62,25 @@ def test_crashed_app_comes_back_as_what_was_committed(pod: Pod, artifacts: Artif
     until("the server listens", lambda: listens("127.0.0.1", int(app(pod).split(":")[2][:-1])))
     after = Load(app(pod), "-requests", "50").finish()
     assert set(after["versions"]) == {"v2"}
-    assert pod.status()["revision"] == "r2"
+    assert pod.status()["revision"] == revision(go_server("v2"))
+
+
+def test_image_that_superseded_a_revision_can_be_committed(pod: Pod, artifacts: Artifacts) -> None:
+    file = go_server("v2")
+    pod.upgrade("r2", f"{artifacts.url}/v2", file)
+    assert pod.finished("u-r2")["state"] == "committed"
+    pod.launcher.__exit__()
+    pod.launcher.env = {**(pod.launcher.env or {}), "HOTUPGRADE_IMAGE": "app:2"}
+    pod.launcher.__enter__()
+    before = until(
+        "the launcher says so", lambda: s if (s := pod.status()).get("superseded") else 0
+    )
+    assert before["committedRevision"] == revision(file)
+    command = {**pod.target("image", "u-image"), "handoff": {"rollbackWindowSeconds": 0}}
+    assert pod.request("PUT", "/v1/upgrade", command)[0] == 202
+    assert pod.finished("u-image")["state"] == "committed"
+    assert pod.status().get("committedRevision", "image") == "image"
+    assert len(pod.launcher.status()["generations"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +221,9 @@ def test_rotated_ca_bundle_is_in_force_at_once_and_after_a_restart(pod: Pod) -> 
     new = stranger(pod.directory / "new")
     bundle = new.read_text()
     bundle = bundle[bundle.index("-----BEGIN CERTIFICATE") :]
-    assert pod.request("PUT", "/v1/trust", {"caBundle": bundle})[0] == 200
+    update = {"podUid": "another", "caBundle": bundle}
+    assert pod.request("PUT", "/v1/trust", update)[0] == 409
+    assert pod.request("PUT", "/v1/trust", {**update, "podUid": POD_UID})[0] == 200
     pod.operator_pem = new
     until("the agent trusts the new CA", pod.reachable)
     assert pod.status()["trust"] != before
@@ -214,6 +234,6 @@ def test_rotated_ca_bundle_is_in_force_at_once_and_after_a_restart(pod: Pod) -> 
 
 
 def test_bundle_that_cannot_be_read_changes_nothing(pod: Pod) -> None:
-    status, answer = pod.request("PUT", "/v1/trust", {"caBundle": "no PEM"})
+    status, answer = pod.request("PUT", "/v1/trust", {"podUid": POD_UID, "caBundle": "no PEM"})
     assert (status, answer["code"]) == (400, "Invalid")
     assert pod.reachable()

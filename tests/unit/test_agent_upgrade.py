@@ -7,6 +7,7 @@ from hotupgrade_agent import upgrade
 from hotupgrade_agent.upgrade import Action, Failed, Journal
 from hotupgrade_api.agent_messages import FailureReason, PodState, UpgradeCommand
 from hotupgrade_api.launcher_messages import (
+    Base,
     LauncherStatus,
     Mode,
     TakenBack,
@@ -19,7 +20,7 @@ COMMAND = UpgradeCommand(pod_uid="p", hot_upgrade_uid="h", revision="r2", id="u1
 
 
 def at(state: PodState, **changes: object) -> Journal:
-    journal = upgrade.moved(upgrade.begun(COMMAND, "image", 0), state)
+    journal = upgrade.moved(upgrade.begun(COMMAND, "image", "image", 0), state)
     return msgspec.structs.replace(journal, **changes)
 
 
@@ -69,17 +70,29 @@ def test_every_reason_of_the_launcher_is_one_of_ours() -> None:
     assert {r.value for r in TakenBack} <= {r.value for r in FailureReason}
 
 
-def test_revision_that_serves_already_is_committed_at_once() -> None:
-    assert upgrade.begun(COMMAND, "r2", 5).progress.state is PodState.COMMITTED
+@pytest.mark.parametrize(
+    ("serving", "current", "state"),
+    [
+        ("image", "image", PodState.FETCHING),
+        ("r2", "r2", PodState.COMMITTED),
+        ("r2", "r1", PodState.COMMITTING),  # r1 was superseded here: a restart may run it again
+    ],
+)
+def test_revision_that_serves_already_is_committed_at_most(
+    serving: str, current: str, state: PodState
+) -> None:
+    progress = upgrade.begun(COMMAND, serving, current, 5).progress
+    assert progress.state is state
+    assert bool(progress.finished_at) is (state is PodState.COMMITTED)
 
 
 def test_hold_stops_before_the_flip_until_promote() -> None:
     held = msgspec.structs.replace(COMMAND, hold=True)
-    journal = upgrade.moved(upgrade.begun(held, "image", 0), PodState.PROBING)
+    journal = upgrade.moved(upgrade.begun(held, "image", "image", 0), PodState.PROBING)
     assert upgrade.proven(journal).progress.state is PodState.HOLDING
     asked = upgrade.promote_asked(upgrade.proven(journal))
     assert asked.progress.state is PodState.FLIPPING
-    assert upgrade.window_over(asked, 1)
+    assert upgrade.window_left(asked, 1) == 0
 
 
 def test_weight_that_is_asked_for_is_set_once_also_after_a_restart() -> None:
@@ -99,12 +112,33 @@ def test_weight_that_is_asked_for_while_another_is_set_is_not_lost() -> None:
     assert (after.progress.weight, after.weight) == (30, 60)
 
 
-@pytest.mark.parametrize(("now", "over"), [(100, False), (109.9, False), (110, True), (99, True)])
-def test_rollback_window_ends_in_time_and_when_the_clock_was_set_back(
-    now: float, over: bool
-) -> None:
+@pytest.mark.parametrize(("elapsed", "left"), [(0, 10), (9, 1), (10, 0), (11, 0)])
+def test_rollback_window_ends_in_time(elapsed: float, left: float) -> None:
     command = msgspec.structs.replace(COMMAND, handoff=Handoff(rollback_window_seconds=10))
-    assert upgrade.window_over(at(PodState.WATCHING, command=command, flipped_at=100), now) is over
+    assert upgrade.window_left(at(PodState.WATCHING, command=command), elapsed) == left
+
+
+@pytest.mark.parametrize(
+    ("expected", "image", "sha256", "named"),
+    [
+        (None, "app:2", "b", ""),
+        (Base(), "app:2", "b", ""),
+        (Base(image="app:1", sha256="a"), "app:1", "a", ""),
+        (Base(image="app:1", sha256="a"), "app:1", "", ""),  # not known yet
+        (Base(image="app:1"), "", "", ""),  # no image is known outside Kubernetes
+        (Base(image="app:1", sha256="a"), "app:2", "a", "app:2"),
+        (Base(image="app:1", sha256="a"), "app:1", "b", "here it is b"),
+    ],
+)
+def test_revision_holds_for_its_base_only(
+    expected: Base | None, image: str, sha256: str, named: str
+) -> None:
+    if not named:
+        upgrade.check_base(expected, image, sha256)
+        return
+    with pytest.raises(Failed, match=named) as failed:
+        upgrade.check_base(expected, image, sha256)
+    assert failed.value.reason is FailureReason.SUPERSEDED
 
 
 def test_rollback_asked_for_meanwhile_wins_but_not_over_a_commit() -> None:

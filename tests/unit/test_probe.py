@@ -2,8 +2,8 @@
 
 import pytest
 
-from hotupgrade_agent.probe import judge
-from hotupgrade_api.resource import Expect
+from hotupgrade_agent.probe import judge, resolved
+from hotupgrade_api.resource import Expect, Health, HttpGet, TcpSocket
 
 UP = b'{"status": "UP", "db": {"ok": true, "lag": 3}}'
 
@@ -28,3 +28,36 @@ UP = b'{"status": "UP", "db": {"ok": true, "lag": 3}}'
 )
 def test_answer_is_judged(expect: Expect, status: int, body: bytes, why: str) -> None:
     assert judge(expect, status, body).why == why
+
+
+GET, TCP = HttpGet(port=80), TcpSocket(port=81)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "default", "probe"),
+    [
+        (Health(), None, Health()),
+        (Health(), Health(http_get=GET), Health(http_get=GET)),
+        (Health(), Health(tcp_socket=TCP), Health(tcp_socket=TCP)),
+        (
+            Health(),
+            Health(http_get=GET, timeout_seconds=9),
+            Health(http_get=GET, timeout_seconds=9),
+        ),
+        (
+            Health(timeout_seconds=3),
+            Health(http_get=GET, timeout_seconds=9),
+            Health(http_get=GET, timeout_seconds=3),
+        ),
+        (Health(tcp_socket=TCP), Health(http_get=GET, timeout_seconds=9), Health(tcp_socket=TCP)),
+        (
+            Health(success_threshold=7, expect=Expect(status=204)),
+            Health(http_get=GET, success_threshold=1),
+            Health(http_get=GET, success_threshold=7, expect=Expect(status=204)),
+        ),
+    ],
+)
+def test_templates_probe_is_run_where_the_spec_names_none(
+    wanted: Health, default: Health | None, probe: Health
+) -> None:
+    assert resolved(wanted, default) == probe
