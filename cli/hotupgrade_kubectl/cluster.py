@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import aiohttp
@@ -11,11 +12,14 @@ from kubernetes.aio import client
 from hotupgrade_api.request import Request
 from hotupgrade_api.resource import ANNOTATION_REQUEST, API_VERSION, GROUP, KIND, LABEL_NAME, PLURAL
 from hotupgrade_kubectl.objects import Event, HotUpgrade, Pod, Snapshot
+from hotupgrade_kubectl.processes import Processes, read
 
 T = TypeVar("T")
 
 PAGE = 500
 SECONDS = 30.0  # for one answer
+MOST_AT_ONCE = 10
+MOST_PAGE_BYTES = 1 << 18
 MERGE = "application/merge-patch+json"
 NOT_FOUND = 404
 # JSON has control characters only in this form, but for those above 127. What others wrote into a
@@ -84,6 +88,26 @@ class Cluster:
             self.hot_upgrade(name), self._pods(name), self._events(name)
         )
         return Snapshot(hot_upgrade, tuple(pods), tuple(events))
+
+    async def processes(self, pods: Sequence[Pod]) -> dict[str, Processes]:
+        """By pod, what its agent says. The API server fetches each agent's metrics for us."""
+        room = asyncio.Semaphore(MOST_AT_ONCE)
+        get = self._core.connect_get_namespaced_pod_proxy_with_path_without_preload_content
+
+        async def one(pod: Pod) -> Processes:
+            if not pod.metrics_port:
+                return Processes(unknown="no agent")
+            try:
+                async with room:
+                    what = f"ask the agent of {pod.name}"
+                    target = f"{pod.name}:{pod.metrics_port}"
+                    raw = await _answer(what, get, target, self._namespace, "metrics")
+            except (CannotReach, NotFound) as error:
+                return Processes(unknown=str(error))
+            return read(raw[:MOST_PAGE_BYTES].decode(errors="replace"))
+
+        found = await asyncio.gather(*(one(pod) for pod in pods))
+        return {pod.name: each for pod, each in zip(pods, found, strict=True)}
 
     async def ask(self, name: str, request: Request) -> None:
         """A merge patch of one annotation: a person needs no right but to patch HotUpgrades."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -15,7 +16,7 @@ from hotupgrade_api.request import Request, Verb
 from hotupgrade_kubectl import status_tree, tables
 from hotupgrade_kubectl.asking import carried_out, outcome, refusal
 from hotupgrade_kubectl.cluster import Cluster
-from hotupgrade_kubectl.objects import HotUpgrade
+from hotupgrade_kubectl.objects import HotUpgrade, Snapshot
 
 WIDE = 4096
 WATCH_SECONDS = 1.0
@@ -43,22 +44,30 @@ def show_json(console: Console, what: object) -> None:
     console.print(text, soft_wrap=True)
 
 
-async def status(cluster: Cluster, console: Console, name: str, as_json: bool) -> None:
-    seen = await cluster.snapshot(name)
+@dataclass(frozen=True)
+class Look:
+    """What `status` was asked for. processes: what lives in each pod, asked of its agent."""
+
+    name: str
+    processes: bool = False
+
+
+async def status(cluster: Cluster, console: Console, look: Look, as_json: bool) -> None:
+    seen = await _seen(cluster, look)
     if as_json:
         show_json(console, seen)
     else:
         console.print(status_tree.render(seen, datetime.now(UTC)))
 
 
-async def watch(cluster: Cluster, console: Console, name: str) -> None:
+async def watch(cluster: Cluster, console: Console, look: Look) -> None:
     """Until it is interrupted. Without a terminal: once for each change."""
-    before = seen = await cluster.snapshot(name)
+    before = seen = await _seen(cluster, look)
     if not console.is_terminal:
         console.print(status_tree.render(seen, datetime.now(UTC)))
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            seen = await cluster.snapshot(name)
+            seen = await _seen(cluster, look)
             if seen != before:
                 before = seen
                 console.print(status_tree.render(seen, datetime.now(UTC)))
@@ -66,7 +75,15 @@ async def watch(cluster: Cluster, console: Console, name: str) -> None:
         while True:
             live.update(status_tree.render(seen, datetime.now(UTC)), refresh=True)
             await asyncio.sleep(WATCH_SECONDS)
-            seen = await cluster.snapshot(name)
+            seen = await _seen(cluster, look)
+
+
+async def _seen(cluster: Cluster, look: Look) -> Snapshot:
+    seen = await cluster.snapshot(look.name)
+    if not look.processes:
+        return seen
+    processes = await cluster.processes(status_tree.shown_pods(seen))
+    return msgspec.structs.replace(seen, processes=processes)
 
 
 async def list_all(cluster: Cluster, console: Console, everywhere: bool, as_json: bool) -> None:

@@ -54,6 +54,9 @@ def parser() -> argparse.ArgumentParser:
 
     status = verbs.add_parser("status", parents=[name, where, output], help="all of one, as a tree")
     status.add_argument("-w", "--watch", action="store_true", help="until Ctrl-C")
+    status.add_argument(
+        "-p", "--processes", action="store_true", help="ask each agent what lives in its pod"
+    )
     listing = verbs.add_parser("list", parents=[where, output], help="a line for each")
     listing.add_argument("-A", "--all-namespaces", action="store_true")
     verbs.add_parser("history", parents=[name, where, output], help="the revisions tried")
@@ -98,9 +101,11 @@ async def _speak(cluster: Cluster, arguments: argparse.Namespace, console: Conso
     as_json = getattr(arguments, "output", None) == "json"
     match arguments.verb:
         case "status" if arguments.watch:
-            await commands.watch(cluster, console, arguments.name)
+            look = commands.Look(arguments.name, arguments.processes)
+            await commands.watch(cluster, console, look)
         case "status":
-            await commands.status(cluster, console, arguments.name, as_json)
+            look = commands.Look(arguments.name, arguments.processes)
+            await commands.status(cluster, console, look, as_json)
         case "list":
             await commands.list_all(cluster, console, arguments.all_namespaces, as_json)
         case "history":

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from hotupgrade_api.pod_layout import AGENT_CONTAINER, METRICS_PORT_NAME
 from hotupgrade_api.resource import (
     ANNOTATION_REQUEST,
     ANNOTATION_VERSION,
@@ -13,6 +14,7 @@ from hotupgrade_api.resource import (
 )
 from hotupgrade_api.resource_status import HistoryEntry, HotUpgradeStatus
 from hotupgrade_api.revision import revision_of
+from hotupgrade_kubectl.processes import Processes
 
 
 class _Annotations(msgspec.Struct, frozen=True):
@@ -77,6 +79,20 @@ class _PodMetadata(msgspec.Struct, frozen=True, rename="camel"):
     deletion_timestamp: str = ""
 
 
+class _Port(msgspec.Struct, frozen=True, rename="camel"):
+    container_port: int
+    name: str = ""
+
+
+class _Container(msgspec.Struct, frozen=True):
+    name: str
+    ports: tuple[_Port, ...] = ()
+
+
+class _PodSpec(msgspec.Struct, frozen=True, rename="camel"):
+    init_containers: tuple[_Container, ...] = ()
+
+
 class _PodCondition(msgspec.Struct, frozen=True):
     type: str
     status: str
@@ -94,6 +110,7 @@ class _PodStatus(msgspec.Struct, frozen=True, rename="camel"):
 
 class Pod(msgspec.Struct, frozen=True):
     metadata: _PodMetadata
+    spec: _PodSpec = _PodSpec()
     status: _PodStatus = _PodStatus()
 
     @property
@@ -120,6 +137,13 @@ class Pod(msgspec.Struct, frozen=True):
         return self.status.phase or "Unknown"
 
     @property
+    def metrics_port(self) -> int:
+        """Of its agent; 0 where it has none."""
+        agents = [c for c in self.spec.init_containers if c.name == AGENT_CONTAINER]
+        ports = [p.container_port for c in agents for p in c.ports if p.name == METRICS_PORT_NAME]
+        return ports[0] if ports else 0
+
+    @property
     def restarts(self) -> int:
         return sum(c.restart_count for c in self.status.container_statuses)
 
@@ -138,11 +162,13 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Snapshot(msgspec.Struct, frozen=True, rename="camel"):
-    """One HotUpgrade with what belongs to it, read at one time. events: the oldest first."""
+    """One HotUpgrade with what belongs to it, read at one time. events: the oldest first;
+    processes: by pod, where they were asked for."""
 
     hot_upgrade: HotUpgrade
     pods: tuple[Pod, ...] = ()
     events: tuple[Event, ...] = ()
+    processes: dict[str, Processes] = {}
 
 
 def short(revision: str, version: str) -> str:

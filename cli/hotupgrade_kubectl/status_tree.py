@@ -10,6 +10,7 @@ from hotupgrade_api.resource import Step
 from hotupgrade_api.resource_status import Condition, MetricStatus
 from hotupgrade_kubectl.ages import age
 from hotupgrade_kubectl.objects import Event, HotUpgrade, Pod, Snapshot, titled
+from hotupgrade_kubectl.processes import told
 
 MOST_PODS = 30  # a tree that does not fit on a screen shows nothing
 MOST_EVENTS = 8
@@ -104,30 +105,37 @@ def _metric(metric: MetricStatus) -> Text:
     return text
 
 
-def _pods(seen: Snapshot) -> list[Text]:
-    """Those in trouble first, then those that do not run the target yet."""
+def shown_pods(seen: Snapshot) -> list[Pod]:
+    """Those in trouble first, then those that do not run the target yet; MOST_PODS in all."""
+    failed = {pod.name for pod in seen.hot_upgrade.status.failed_pods}
+
+    def rank(pod: Pod) -> tuple[bool, bool, bool, str]:
+        runs = pod.revision == _target(seen)
+        return pod.name not in failed, pod.state == "Ready", runs, pod.name
+
+    return sorted(seen.pods, key=rank)[:MOST_PODS]
+
+
+def _target(seen: Snapshot) -> str:
     status = seen.hot_upgrade.status
-    failed = {pod.name: pod for pod in status.failed_pods}
-    target = status.update_revision or status.stable_revision
-    order = sorted(
-        seen.pods,
-        key=lambda pod: (
-            pod.name not in failed,
-            pod.state == "Ready",
-            pod.revision == target,
-            pod.name,
-        ),
-    )
-    width = max((len(pod.name) for pod in order[:MOST_PODS]), default=0)
+    return status.update_revision or status.stable_revision
+
+
+def _pods(seen: Snapshot) -> list[Text]:
+    failed = {pod.name: pod for pod in seen.hot_upgrade.status.failed_pods}
+    shown = shown_pods(seen)
+    width = max((len(pod.name) for pod in shown), default=0)
     lines = []
-    for pod in order[:MOST_PODS]:
-        line = _pod(pod, width, target)
+    for pod in shown:
+        line = _pod(pod, width, _target(seen))
+        if pod.name in seen.processes:
+            line.append(f"  {told(seen.processes[pod.name])}")
         if pod.name in failed:
             why = failed[pod.name]
             line.append(f"  {why.reason}: {why.message}".rstrip(": "), "red")
         lines.append(line)
-    if len(order) > MOST_PODS:
-        lines.append(Text(f"and {len(order) - MOST_PODS} more"))
+    if len(seen.pods) > len(shown):
+        lines.append(Text(f"and {len(seen.pods) - len(shown)} more"))
     return lines
 
 

@@ -174,6 +174,7 @@ async def test_status_tells_of_pods_and_of_this_hot_upgrades_events_only(plugin:
     seen = json.loads((await plugin.run("status", "web", "-o", "json")).output)
     assert [p["metadata"]["name"] for p in seen["pods"]] == ["web-a"]
     assert [e["reason"] for e in seen["events"]] == ["Ofweb"]
+    assert "no agent" in (await plugin.run("status", "web", "--processes")).output
 
 
 async def test_what_others_wrote_cannot_move_the_cursor(plugin: Plugin) -> None:

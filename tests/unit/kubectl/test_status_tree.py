@@ -2,9 +2,12 @@
 
 import io
 
+import msgspec
+
 from hotupgrade_kubectl import status_tree
 from hotupgrade_kubectl.commands import console_for
 from hotupgrade_kubectl.objects import Snapshot
+from hotupgrade_kubectl.processes import Processes
 from tests.unit.kubectl.seen import NEW, NOW, OLD, hot_upgrade, pod, rejected, snapshot, stable
 
 STEPS = [
@@ -130,6 +133,17 @@ def test_at_rest_only_what_is_there_is_told() -> None:
     }
     seen = stable({"conditions": [ready, {"type": "Paused", "status": "False", "reason": "-"}]})
     assert text(snapshot(seen, [pod("web-a", NEW, "1.8.2")], [])) == AT_REST
+
+
+def test_processes_are_told_beside_their_pod() -> None:
+    seen = snapshot(stable(), [pod("web-a", NEW), pod("web-b", NEW)], [])
+    known = {
+        "web-a": Processes(generations=2, app_restarts=3, memory_bytes=40 << 20),
+        "web-b": Processes(unknown="no agent"),
+    }
+    shown = text(msgspec.structs.replace(seen, processes=known))
+    assert f"web-a  Ready        {NEW}  2 processes, restarted 3 times, 40 MiB\n" in shown
+    assert f"web-b  Ready        {NEW}  no agent\n" in shown
 
 
 def test_rejected_revision_is_named() -> None:
