@@ -65,7 +65,8 @@ class Artifacts:
 
 
 class HalfArtifact:
-    """Serves half of a file, and the other half only once `go_on` is set; then whole at once."""
+    """Serves half of a file, and then a byte a second: the rest only once `go_on` is set. Whole at
+    once for those that ask later."""
 
     def __init__(self, file: Path) -> None:
         body = file.read_bytes()
@@ -77,14 +78,14 @@ class HalfArtifact:
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                half = 0 if go_on.is_set() else len(body) // 2
+                sent = 0
                 with contextlib.suppress(OSError):  # nobody waits for it any more
-                    if half:
-                        self.wfile.write(body[:half])
-                        self.wfile.flush()
+                    if not go_on.is_set():
+                        sent = self.wfile.write(body[: len(body) // 2])
                         asked.set()
-                        go_on.wait(30)
-                    self.wfile.write(body[half:])
+                    while sent and not go_on.wait(1) and sent < len(body):
+                        sent += self.wfile.write(body[sent : sent + 1])
+                    self.wfile.write(body[sent:])
 
             def log_message(self, *_: object) -> None:
                 pass
