@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,58 +92,18 @@ func allEmpty(fds []int) bool {
 	return true
 }
 
-// established counts the connections that the processes hold on these local ports, by the table of
-// proc_net_tcp(5): column 1 is the local address, 3 the state (01: ESTABLISHED), 9 the inode.
+// established counts the connections that the processes hold on these local ports. What cannot be
+// seen may be there.
 func established(pids []int, ports map[uint16]bool) int {
 	held, all := socketsOf(pids)
 	n := 0
-	if !all {
-		n = 1 // what cannot be seen may be there
-	}
-	for _, table := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		n += establishedIn(table, held, ports)
-	}
-	return n
-}
-
-// establishedIn reads a table line by line: it has one for each connection in TIME_WAIT, too, and
-// may be many times larger than all of the launcher.
-func establishedIn(table string, held map[uint64]bool, ports map[uint16]bool) (n int) {
-	file, err := os.Open(table)
-	if err != nil {
-		return 0
-	}
-	defer file.Close()
-	lines := bufio.NewReaderSize(file, 4096)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if err != nil {
-			return n
-		}
-		if inode, port, ok := parseEstablished(line); ok && ports[port] && held[inode] {
+	err := eachEstablished(func(inode uint64, port uint16) {
+		if ports[port] && held[inode] {
 			n++
 		}
+	})
+	if err != nil || !all {
+		n++
 	}
-}
-
-func parseEstablished(line []byte) (inode uint64, port uint16, ok bool) {
-	column := 0
-	for field := range bytes.FieldsSeq(line) {
-		switch column {
-		case 1:
-			value, err := strconv.ParseUint(string(field[bytes.LastIndexByte(field, ':')+1:]), 16, 16)
-			if port = uint16(value); err != nil {
-				return 0, 0, false
-			}
-		case 3:
-			if string(field) != "01" {
-				return 0, 0, false
-			}
-		case 9:
-			inode, err := strconv.ParseUint(string(field), 10, 64)
-			return inode, port, err == nil
-		}
-		column++
-	}
-	return 0, 0, false
+	return n
 }
