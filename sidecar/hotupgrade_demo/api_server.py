@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from hotupgrade_api.agent_messages import AUDIENCE
+from hotupgrade_demo import tables
 
 Object = dict[str, Any]
 MOST_EVENTS = 10_000
@@ -165,7 +166,8 @@ class ApiServer:
                 }
                 resources.append(entry)
                 if kind.status:
-                    resources.append({**entry, "name": f"{kind.plural}/status"})
+                    status = {**entry, "name": f"{kind.plural}/status", "shortNames": []}
+                    resources.append(status)
         return web.json_response(
             {"kind": "APIResourceList", "groupVersion": group_version, "resources": resources}
         )
@@ -177,7 +179,7 @@ class ApiServer:
         if request.method == "GET":
             if request.query.get("watch") in ("true", "1", "True"):
                 return await self._watch(request, kind)
-            return web.json_response(self._list(request, kind))
+            return self._printed(request, kind, self._list(request, kind))
         if request.method != "POST":
             return _failure(405, "MethodNotAllowed", request.method)
         body = await request.json()
@@ -188,6 +190,13 @@ class ApiServer:
         if name and (kind.plural, namespace, name) in self._objects:
             return _failure(409, "AlreadyExists", f"{kind.plural} {name!r} already exists")
         return web.json_response(await self.put(kind, namespace, body), status=201)
+
+    @staticmethod
+    def _printed(request: web.Request, kind: Kind, body: Object) -> web.Response:
+        """As a table, where kubectl asks for one."""
+        if tables.wanted(request.headers.get("Accept", "")):
+            body = tables.table(kind.kind, body.get("items", [body]), datetime.now(UTC))
+        return web.json_response(body)
 
     def _review(self, body: Object) -> Object:
         uid = self.tokens.get(body["spec"]["token"], "")
@@ -243,7 +252,7 @@ class ApiServer:
         if kind is None or found is None:
             return _failure(404, "NotFound", f"cannot find {request.path}")
         if request.method == "GET":
-            return web.json_response(found)
+            return self._printed(request, kind, found)
         if request.method == "DELETE":
             del self._objects[key]
             self._version = next(self._versions)

@@ -19,12 +19,15 @@ from hotupgrade_demo.scenario import DemoFailed, Report, Scenario
 def table(scenario: Scenario, step: str, began: float) -> Table:
     load = scenario.load
     shown = Table(title=f"{step} ({time.monotonic() - began:.0f} s)")
-    for column in ("pod", "revision"):
+    for column in ("pod", "revision", "version"):
         shown.add_column(column)
     for row in scenario.rows():
         shown.add_row(*row)
     versions = ", ".join(f"{name} {count}" for name, count in sorted(load.versions.items()))
-    shown.caption = f"{load.requests} requests, {load.failed} failed; {versions}"
+    shown.caption = (
+        f"HotUpgrade {scenario.summary()}\n"
+        f"{load.requests} requests, {load.failed} failed; {versions}"
+    )
     return shown
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hotupgrade_api.resource import LABEL_REVISION
+from hotupgrade_api.resource import ANNOTATION_VERSION, LABEL_REVISION
 from hotupgrade_demo import app
 from hotupgrade_demo.api_server import ApiServer, kind_of
 from hotupgrade_demo.load import Load, request
@@ -102,11 +102,26 @@ class Scenario:
         conditions = resource.get("status", {}).get("conditions", [])
         return next((c for c in conditions if c["type"] == kind), {})
 
-    def rows(self) -> list[tuple[str, str]]:
-        """Each pod with the revision that the operator published."""
+    def summary(self) -> str:
+        """Phase, pods that run the target, and the share of new connections that it gets."""
+        status = (self.api.get("hotupgrades", NAMESPACE, NAME) or {}).get("status", {})
+        if not status:
+            return "is not seen yet"
+        return (
+            f"{status['phase']}: {status['updatedPods']} of {status['pods']} pods, "
+            f"{status['weights']['update']} % to {status['updateVersion'] or 'the image'}"
+        )
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Each pod with the revision and version that the operator published."""
         found = sorted(self.api.all("pods"), key=lambda p: str(p["metadata"]["name"]))
         return [
-            (p["metadata"]["name"], p["metadata"]["labels"].get(LABEL_REVISION, "?")) for p in found
+            (
+                p["metadata"]["name"],
+                p["metadata"]["labels"].get(LABEL_REVISION, "?"),
+                p["metadata"].get("annotations", {}).get(ANNOTATION_VERSION, ""),
+            )
+            for p in found
         ]
 
     async def start(self, tell: Tell) -> None:
