@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 10.0
+START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
