@@ -33,6 +33,7 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=86400)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 IntOrPercent = int | Annotated[str, msgspec.Meta(pattern="^(100|[1-9]?[0-9])%$")]
+Version = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
 SignalName = Annotated[str, msgspec.Meta(pattern="^SIG[A-Z0-9+-]+$")]
 
 
@@ -107,7 +108,7 @@ class Artifact(Wire, frozen=True, kw_only=True):
 
     source: Source | None = None  # or platforms
     sha256: Sha256 | None = None
-    version: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    version: Version = ""
     platforms: Annotated[dict[str, PlatformArtifact], msgspec.Meta(max_length=16)] = {}
     signature: Signature | None = None
     secret_ref: SecretRef | None = None
