@@ -4,6 +4,8 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +44,14 @@ class Api:
         """The decoded answer, None where there is no such thing. Raises ApiUnreachable."""
         text = self.text(path)
         return None if text is None else json.loads(text)
+
+    def lines(self, path: str, seconds: float) -> Iterator[bytes]:
+        """Those of a watch, as they come, until it ends. seconds: the longest without any.
+        Raises ApiUnreachable."""
+        try:
+            with urllib.request.urlopen(
+                self._server + path, context=self._context, timeout=seconds
+            ) as answer:
+                yield from answer
+        except (OSError, HTTPException) as error:
+            raise ApiUnreachable(f"{path}: {error}") from error

@@ -39,8 +39,10 @@ def start(layout: Layout, path: str) -> None:
     components.start(control_plane.scheduler(layout))
     components.start(node.kubelet(layout))
     components.start(node.kube_proxy(layout))
+    components.start(node.enforcer(layout), "enforcer")
     concerned = ("kubelet", "containerd", "kube-proxy", "kube-controller-manager")
     components.wait("the node Ready", lambda: _node_ready(api), *concerned)
+    components.wait("the filters of policies", node.policies_enforced, "enforcer")
     account = "/api/v1/namespaces/default/serviceaccounts/default"
     components.wait("a service account", lambda: api.get(account) is not None, *concerned)
 

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
+from tests.cluster.enforcer.ruleset import TABLE
 from tests.cluster.images.names import PAUSE
 from tests.cluster.layout import (
     CONTAINERD_SOCKET,
@@ -23,6 +25,7 @@ NETWORK = (
     "ip link set node up",
     "ip route add default dev node",
     "sysctl -qw net.ipv4.ip_forward=1",
+    "sysctl -qw net.bridge.bridge-nf-call-iptables=1",  # filters see what pods of the bridge send
     f"hostname {NODE}",
 )
 
@@ -68,6 +71,17 @@ def kube_proxy(layout: Layout) -> list[str]:
         f"--hostname-override={NODE}",
         "--conntrack-max-per-core=0",  # the machine's own limit is not ours to change
     ]
+
+
+def enforcer(layout: Layout) -> list[str]:
+    """What a network plugin does beside connecting pods: NetworkPolicies."""
+    return [sys.executable, "-m", "tests.cluster.enforcer", str(layout.kubeconfig("admin"))]
+
+
+def policies_enforced() -> bool:
+    """Whether its filters are there: before that, every connection passes."""
+    command = ["nft", "list", "table", "inet", TABLE]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _containerd_config(layout: Layout) -> str:

@@ -21,8 +21,9 @@ class Components:
         self._environment = {**os.environ, "PATH": path}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, command: list[str]) -> None:
-        name = command[0]
+    def start(self, command: list[str], name: str = "") -> None:
+        """name: of its log, where the command is not it."""
+        name = name or command[0]
         with (self._logs / f"{name}.log").open("wb") as log:
             self._running[name] = subprocess.Popen(
                 command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
