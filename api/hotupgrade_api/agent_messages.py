@@ -6,6 +6,7 @@
     PUT  /v1/weight        WeightRequest    -> 200 AgentStatus (of an upgrade that holds)
     POST /v1/promote       TargetedCommand  -> 200 AgentStatus (ends hold or rollback window now)
     POST /v1/rollback      RollbackRequest  -> 200 AgentStatus
+    POST /v1/reach         ReachRequest     -> 200 ReachAnswer (before an upgrade, where needed)
     PUT  /v1/trust         TrustUpdate      -> 200 (the operator's rotated CA bundle, PEM)
     PUT  /v1/owner         OwnerUpdate      -> 200 AgentStatus (the HotUpgrade was made anew)
     errors                                  -> AgentError with the status code of its code
@@ -117,6 +118,17 @@ class WeightRequest(TargetedCommand, frozen=True, kw_only=True):
 
 class RollbackRequest(TargetedCommand, frozen=True, kw_only=True):
     message: str = ""
+
+
+class ReachRequest(Wire, frozen=True, kw_only=True):
+    """Can this pod fetch that artifact? Its host is tried, nothing is fetched."""
+
+    pod_uid: str
+    artifact: Artifact
+
+
+class ReachAnswer(Wire, frozen=True, kw_only=True):
+    error: Text = ""  # what is wrong; empty: connected, or the artifact is staged already
 
 
 class TrustUpdate(Wire, frozen=True, kw_only=True):

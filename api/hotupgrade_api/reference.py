@@ -17,6 +17,8 @@ UNIONS: dict[str, list[type]] = {
         agent_messages.TargetedCommand,
         agent_messages.WeightRequest,
         agent_messages.RollbackRequest,
+        agent_messages.ReachRequest,
+        agent_messages.ReachAnswer,
         agent_messages.TrustUpdate,
         agent_messages.OwnerUpdate,
         agent_messages.AgentError,

@@ -16,6 +16,7 @@ from hotupgrade_agent import metrics, upgrade
 from hotupgrade_agent.certificate import server_context
 from hotupgrade_agent.driver import Driver, serving_revision
 from hotupgrade_agent.launcher import Launcher, LauncherUnreachable
+from hotupgrade_agent.reach import try_host
 from hotupgrade_agent.settings import Settings
 from hotupgrade_agent.store import Store
 from hotupgrade_api.agent_messages import (
@@ -25,6 +26,8 @@ from hotupgrade_api.agent_messages import (
     AgentStatus,
     OwnerUpdate,
     PodState,
+    ReachAnswer,
+    ReachRequest,
     RollbackRequest,
     TargetedCommand,
     TrustUpdate,
@@ -82,6 +85,7 @@ class Server:
                 web.put("/v1/weight", self._weight),
                 web.post("/v1/promote", self._promote),
                 web.post("/v1/rollback", self._rollback),
+                web.post("/v1/reach", self._reach),
                 web.put("/v1/trust", self._trust),
                 web.put("/v1/owner", self._own),
             ]
@@ -177,6 +181,12 @@ class Server:
         log.info("audit: roll back %s: %s", command.id, command.message)
         await self._driver.take_back(command.message)
         return _answer(await self._describe())
+
+    async def _reach(self, request: web.Request) -> web.Response:
+        _authorize(request)
+        asked = await _body(request, ReachRequest)
+        self._expect_mine("pod_uid", asked.pod_uid, self._settings.pod_uid)
+        return _answer(ReachAnswer(error=await try_host(asked.artifact, self._store)))
 
     async def _trust(self, request: web.Request) -> web.Response:
         _authorize(request)

@@ -42,6 +42,11 @@ class Store:
     def blob(self, sha256: str, name: str) -> Path:
         return self.root / BLOBS / sha256 / name
 
+    def holds(self, sha256: str) -> bool:
+        """Whether a staged file of that digest is there."""
+        folder = self.root / BLOBS / sha256
+        return folder.is_dir() and any(folder.iterdir())
+
     def admit(self, partial: Path, target: Path) -> None:
         """A verified, synced partial becomes the staged file."""
         target.parent.mkdir(mode=0o755, exist_ok=True)
