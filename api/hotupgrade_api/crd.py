@@ -57,6 +57,21 @@ RULES: Rules = {
         {
             "rule": "has(self.cidr) != (has(self.namespaceLabels) || has(self.podLabels))",
             "message": "either cidr, or namespaceLabels and podLabels, are needed",
+        },
+        {
+            "rule": "!has(self.namespaceLabels) || size(self.namespaceLabels) > 0",
+            "message": "namespaceLabels is empty: leave it out for pods of this namespace",
+        },
+        {
+            "rule": "!has(self.podLabels) || size(self.podLabels) > 0",
+            "message": "podLabels is empty: leave it out for all pods of such namespaces",
+        },
+    ],
+    "NetworkPolicy": [
+        {
+            "rule": "!has(self.egress) || size(self.egress) == 0 || "
+            "has(self.mode) && self.mode == 'Manage'",
+            "message": "egress is opened in mode Manage only",
         }
     ],
     "Step": [_one_of("setPods", "setWeight", "pause", "analysis")],

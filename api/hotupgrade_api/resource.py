@@ -278,7 +278,10 @@ class EgressPort(Wire, frozen=True, kw_only=True):
 
 
 class EgressRule(Wire, frozen=True, kw_only=True):
-    """Where the artifact comes from: a CIDR, or pods by their labels and their namespaces'."""
+    """Where the artifact comes from: a CIDR, or pods by their labels and their namespaces'.
+
+    Pod labels alone mean pods of this namespace, namespace labels alone all pods of such ones.
+    """
 
     cidr: Annotated[str, msgspec.Meta(max_length=64)] = ""
     namespace_labels: dict[str, str] = {}

@@ -16,6 +16,8 @@ from hotupgrade_api.agent_messages import (
     AgentError,
     AgentStatus,
     OwnerUpdate,
+    ReachAnswer,
+    ReachRequest,
     TargetedCommand,
     TrustUpdate,
     WeightRequest,
@@ -107,6 +109,15 @@ class Agents:
 
     async def adopt(self, address: str, update: OwnerUpdate) -> None:
         await self._call("PUT", address, "/v1/owner", update)
+
+    async def reach(self, address: str, request: ReachRequest) -> str | None:
+        """What keeps the pod from the artifact's host; empty: nothing. None where no answer is to
+        be had: agents of the release before do not know the question."""
+        try:
+            raw = await self._call("POST", address, "/v1/reach", request)
+            return msgspec.json.decode(raw, type=ReachAnswer).error
+        except (AgentUnreachable, AgentRefused, msgspec.DecodeError):
+            return None
 
     async def push_trust(self, address: str, update: TrustUpdate) -> None:
         await self._call("PUT", address, "/v1/trust", update)

@@ -1,14 +1,11 @@
 """IO: what the operator reads from and writes to the API server, in small frozen types."""
 
-import asyncio
 import base64
-import functools
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 from kubernetes.aio import client
@@ -25,6 +22,7 @@ from hotupgrade_api.resource import (
     WorkloadRef,
 )
 from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator.api_answer import answered, bounded
 from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Workload
 from hotupgrade_operator.pods import Pod
@@ -33,25 +31,9 @@ from hotupgrade_operator.status import Event
 log = logging.getLogger("hotupgrade.operator")
 
 MERGE = "application/merge-patch+json"
-CALL_SECONDS = 30.0  # the client's own bound is five minutes
 CONFLICT = 409
 ROLLABLE = ("Deployment", "StatefulSet", "DaemonSet")
 POD_UID_CLAIM = "authentication.kubernetes.io/pod-uid"
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def bounded(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """A call to an API server that has gone silent raises TimeoutError."""
-
-    @functools.wraps(call)
-    async def within(*args: P.args, **kwargs: P.kwargs) -> T:
-        async with asyncio.timeout(CALL_SECONDS):
-            return await call(*args, **kwargs)
-
-    return within
 
 
 class _Generation(msgspec.Struct):
@@ -151,7 +133,7 @@ class Cluster:
         if read is None:
             return Workload(found=False)
         try:
-            raw = await _body(await read(name=ref.name, namespace=namespace))
+            raw = await answered(await read(name=ref.name, namespace=namespace))
         except client.ApiException as error:
             if error.status == 404:
                 return Workload(found=False)
@@ -174,7 +156,7 @@ class Cluster:
         }[ref.kind]
         annotations = {ANNOTATION_ROLLED: token}
         body = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
-        await _body(await patch(ref.name, namespace, body, _content_type=MERGE))
+        await answered(await patch(ref.name, namespace, body, _content_type=MERGE))
 
     @bounded
     async def publish(self, namespace: str, pod: str, revision: str, version: str) -> Pod:
@@ -188,7 +170,7 @@ class Cluster:
         response = await self._core.patch_namespaced_pod_without_preload_content(
             pod, namespace, body, _content_type=MERGE
         )
-        return msgspec.json.decode(await _body(response), type=Pod)
+        return msgspec.json.decode(await answered(response), type=Pod)
 
     @bounded
     async def write_status(
@@ -229,7 +211,7 @@ class Cluster:
         }
         create = self._core.create_namespaced_event_without_preload_content
         try:
-            await _body(await create(namespace, body))
+            await answered(await create(namespace, body))
         except client.ApiException as error:
             if error.status != CONFLICT:  # told already
                 log.warning("cannot write an Event on %s/%s: %s", namespace, name, error.reason)
@@ -243,7 +225,7 @@ class Cluster:
             "spec": {"token": token, "audiences": [AUDIENCE]},
         }
         response = await self._authentication.create_token_review_without_preload_content(body)
-        review = msgspec.json.decode(await _body(response))
+        review = msgspec.json.decode(await answered(response))
         status = review.get("status", {})
         if not status.get("authenticated") or AUDIENCE not in status.get("audiences", []):
             return ""
@@ -254,7 +236,7 @@ class Cluster:
     async def secret(self, namespace: str, name: str) -> "Secret | None":
         read = self._core.read_namespaced_secret_without_preload_content
         try:
-            raw = await _body(await read(name, namespace))
+            raw = await answered(await read(name, namespace))
         except client.ApiException as error:
             if error.status == 404:
                 return None
@@ -272,11 +254,11 @@ class Cluster:
         body: Any = {"metadata": {"name": name}, "type": "Opaque", "data": encoded}
         if not version:
             create = self._core.create_namespaced_secret_without_preload_content
-            await _body(await create(namespace, body))
+            await answered(await create(namespace, body))
             return
         body["metadata"]["resourceVersion"] = version
         update = self._core.replace_namespaced_secret_without_preload_content
-        await _body(await update(name, namespace, body))
+        await answered(await update(name, namespace, body))
 
     @bounded
     async def trust_webhook(self, name: str, ca_bundle: bytes) -> bool:
@@ -296,14 +278,6 @@ class Cluster:
                 name, operations, _content_type="application/json-patch+json"
             )
         return bool(operations)
-
-
-async def _body(response: Any) -> bytes:
-    """The raw answer. Raises ApiException, which the client leaves to us for raw answers."""
-    raw: bytes = await response.read()
-    if response.status >= 400:
-        raise client.ApiException(status=response.status, reason=raw[:500].decode(errors="replace"))
-    return raw
 
 
 def _whole(status: HotUpgradeStatus) -> Any:

@@ -64,6 +64,8 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         ready = Fact("False", "ProgressDeadlineExceeded", text)
     elif goal is Goal.NOTHING or _waits(seen, after):
         ready = Fact("False", "Paused", progress)
+    elif plan.network is not None and plan.network.holds:
+        ready = Fact("False", plan.network.reason, f"{progress}; {plan.network.message}")
     elif not plan.standings:
         label = f"{LABEL_NAME}: {seen.name}"
         ready = Fact("False", "NoPods", f"no pod has the label {label}; the pod template sets it")
@@ -86,6 +88,7 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         "Fallback": _fallback(seen, plan),
         "Superseded": _superseded(plan),
         "Degraded": _degraded(plan),
+        "NetworkReady": _network(plan),
     }
 
 
@@ -186,6 +189,13 @@ def _superseded(plan: Plan) -> Fact:
             )
             return Fact("True", "OtherImage", f"{pod.name}: {why}")
     return Fact("False", "BaseMatches")
+
+
+def _network(plan: Plan) -> Fact:
+    found = plan.network
+    if found is None:
+        return Fact("Unknown", "NotLooked")
+    return Fact(found.status, found.reason, found.message)
 
 
 def _degraded(plan: Plan) -> Fact:

@@ -25,6 +25,7 @@ from hotupgrade_operator.agents import Agents
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.lease import Lease
 from hotupgrade_operator.measurer import Measurer
+from hotupgrade_operator.network import Network
 from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
 from hotupgrade_operator.prometheus import Prometheus
@@ -95,8 +96,8 @@ async def lead(
     pods = Pods(api)
     measurer = Measurer(Prometheus(settings.prometheus_allowed))
     observer = Observer(cluster, agents, pods, trust, measurer)
-    actor = Actor(cluster, agents, pods, trust)
-    reconciler = Reconciler(cluster, observer, actor, pods, measurer)
+    actor, network = Actor(cluster, agents, pods, trust), Network(api, agents, pods, settings)
+    reconciler = Reconciler(cluster, observer, network, actor, pods, measurer)
     pods.subscribe(reconciler.wake)
     measurer.subscribe(reconciler.wake)
     registry = kopf.OperatorRegistry()
@@ -107,7 +108,7 @@ async def lead(
         watch = kopf.operator(
             registry=registry, standalone=True, clusterwide=True, identity=identity
         )
-        await _first_end(pods.run(), watch)
+        await _first_end(pods.run(), watch, network.follow(reconciler.wake, reconciler.wake_all))
         # kopf takes the signals for itself; it ends in order at one of them, and never else.
         stop.set()
     finally:

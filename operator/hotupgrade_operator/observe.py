@@ -106,7 +106,7 @@ class Observer:
             started=pod.started,
             injected=injected,
             refused=refused,
-            revision_label=pod.metadata.labels.revision,
+            revision_label=pod.revision,
             version_annotation=pod.metadata.annotations.version,
             agent=agent,
             agent_error=error,

@@ -24,6 +24,7 @@ from hotupgrade_operator.actions import (
     TakeBack,
 )
 from hotupgrade_operator.fallback import Fallback
+from hotupgrade_operator.network_findings import NetworkFact
 from hotupgrade_operator.observation import (
     Attempt,
     Observation,
@@ -79,6 +80,7 @@ class Plan:
     overdue: bool = False  # nothing moved for progressDeadlineSeconds
     request: requests.Handled | None = None
     questions: tuple[Question, ...] = ()  # measurements that are due
+    network: NetworkFact | None = None  # None: it was not looked at
 
     def count(self, *kinds: Standing) -> int:
         return sum(1 for _, found in self.standings if found in kinds)

@@ -6,8 +6,7 @@ whoever is concerned only when one of the fields that matter has changed.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
@@ -19,14 +18,12 @@ from hotupgrade_api.resource import (
     LABEL_NAME,
     LABEL_REVISION,
 )
+from hotupgrade_operator.api_watch import WATCH_SECONDS, WatchEnded, events
 
 log = logging.getLogger("hotupgrade.operator")
 
 PAGE = 500
-WATCH_SECONDS = 290  # below what load balancers cut at; then it goes on from the last version
 FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 0.5, 30.0
-MAX_LINE_BYTES = 4 << 20  # a pod is 1.5 MiB at most, as etcd holds it
-GONE = 410
 
 # DecodeError: something in between answered in the API server's place.
 FAILURES = (
@@ -37,11 +34,6 @@ FAILURES = (
     TimeoutError,
 )
 Key = tuple[str, str]  # namespace and name
-
-
-class _Labels(msgspec.Struct, frozen=True):
-    name: str = msgspec.field(default="", name=LABEL_NAME)
-    revision: str = msgspec.field(default="", name=LABEL_REVISION)
 
 
 class _Annotations(msgspec.Struct, frozen=True):
@@ -55,17 +47,26 @@ class _Meta(msgspec.Struct, frozen=True, rename="camel"):
     uid: str = ""
     resource_version: str = "0"
     creation_timestamp: str = ""
-    labels: _Labels = _Labels()
+    labels: dict[str, str] = {}  # all of them: policies select by any
     annotations: _Annotations = _Annotations()
     deletion_timestamp: str = ""
 
 
+class _Port(msgspec.Struct, frozen=True, rename="camel"):
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+
+
 class _Container(msgspec.Struct, frozen=True):
     name: str
+    ports: tuple[_Port, ...] = ()
 
 
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):
     init_containers: tuple[_Container, ...] = ()
+    containers: tuple[_Container, ...] = ()
+    host_network: bool = False
 
 
 class _Condition(msgspec.Struct, frozen=True):
@@ -91,6 +92,16 @@ class Pod(msgspec.Struct, frozen=True):
         return self.metadata.namespace, self.metadata.name
 
     @property
+    def hot_upgrade(self) -> str:
+        """The name of the one that it belongs to; empty: none."""
+        return self.metadata.labels.get(LABEL_NAME, "")
+
+    @property
+    def revision(self) -> str:
+        """What was published of it."""
+        return self.metadata.labels.get(LABEL_REVISION, "")
+
+    @property
     def ready(self) -> bool:
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
@@ -103,6 +114,11 @@ class Pod(msgspec.Struct, frozen=True):
     def ended(self) -> bool:
         """It runs no more and never will: evicted, or a pod that has run to its end."""
         return self.status.phase in ("Failed", "Succeeded")
+
+    @property
+    def initializes(self) -> bool:
+        """It has an address, and its init containers run."""
+        return self.status.phase == "Pending" and bool(self.status.pod_ip)
 
     def has_init_container(self, name: str) -> bool:
         return any(c.name == name for c in self.spec.init_containers)
@@ -128,20 +144,6 @@ class _ListMeta(msgspec.Struct, rename="camel"):
 class _Page(msgspec.Struct):
     metadata: _ListMeta
     items: list[Pod]
-
-
-class _Event(msgspec.Struct):
-    type: str  # ADDED, MODIFIED, DELETED, BOOKMARK, ERROR
-    object: msgspec.Raw
-
-
-class _Failure(msgspec.Struct):
-    code: int = 0
-    message: str = ""
-
-
-class WatchEnded(Exception):
-    """The API server cannot go on from our version: list anew."""
 
 
 class Pods:
@@ -246,41 +248,20 @@ class Pods:
             timeout_seconds=WATCH_SECONDS,
             _request_timeout=WATCH_SECONDS + 30,
         )
-        async with response:
-            if response.status == GONE:
-                raise WatchEnded("the version is too old")
-            if response.status >= 400:
-                raise client.ApiException(status=response.status, reason=response.reason)
-            async for line in _lines(response):
-                event = msgspec.json.decode(line, type=_Event)
-                if event.type == "ERROR":
-                    failure = msgspec.json.decode(event.object, type=_Failure)
-                    raise WatchEnded(failure.message)
-                pod = msgspec.json.decode(event.object, type=Pod)
-                version = pod.metadata.resource_version
-                if event.type == "DELETED":
-                    self.gone(pod)
-                elif event.type != "BOOKMARK":
-                    self.learn(pod)
+        async for event in events(response):
+            pod = msgspec.json.decode(event.object, type=Pod)
+            version = pod.metadata.resource_version
+            if event.type == "DELETED":
+                self.gone(pod)
+            elif event.type != "BOOKMARK":
+                self.learn(pod)
         return version
 
 
 def _owner(pod: Pod) -> Key:
-    return pod.metadata.namespace, pod.metadata.labels.name
+    return pod.metadata.namespace, pod.hot_upgrade
 
 
 def _version(pod: Pod) -> int:
     text = pod.metadata.resource_version
     return int(text) if text.isdigit() else 0
-
-
-async def _lines(response: Any) -> AsyncIterator[bytes]:
-    """The watch's lines. aiohttp's own readline refuses a line of more than 128 kB."""
-    rest = b""
-    async for chunk in response.content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield line
-        if len(rest) > MAX_LINE_BYTES:
-            raise WatchEnded(f"a line of more than {MAX_LINE_BYTES} bytes")

@@ -13,6 +13,7 @@ from hotupgrade_operator.act import Actor
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.measurement import measured
 from hotupgrade_operator.measurer import Measurer
+from hotupgrade_operator.network import Network
 from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
@@ -27,10 +28,17 @@ class Reconciler:
     """One task a HotUpgrade. Edges only wake it; what it does follows from what it sees."""
 
     def __init__(
-        self, cluster: Cluster, observer: Observer, actor: Actor, pods: Pods, measurer: Measurer
+        self,
+        cluster: Cluster,
+        observer: Observer,
+        network: Network,
+        actor: Actor,
+        pods: Pods,
+        measurer: Measurer,
     ) -> None:
         self._cluster = cluster
         self._observer = observer
+        self._network = network
         self._actor = actor
         self._pods = pods
         self._measurer = measurer
@@ -43,6 +51,12 @@ class Reconciler:
             self._wake[key] = asyncio.Event()
             self._tasks[key] = asyncio.create_task(self._run(key))
         self._wake[key].set()
+
+    def wake_all(self, namespace: str) -> None:
+        """Every one that is known there."""
+        for key, task in list(self._tasks.items()):
+            if key[0] == namespace and not task.done():
+                self._wake[key].set()
 
     async def stop(self) -> None:
         for task in self._tasks.values():
@@ -83,10 +97,11 @@ class Reconciler:
         """Once. Says whether something moves; None where the HotUpgrade is gone."""
         resource = await self._cluster.hot_upgrade(namespace, name)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
+            await self._network.close(namespace, name)
             return None
         seen, addresses = await self._observer.observe(resource)
         now = datetime.now(UTC)
-        made = plan.make(seen, now)
+        made = await self._network.prepare(seen, plan.make(seen, now))
         after = status.render(seen, made, now)
         if after != seen.status:
             # Events first: killed in between, the next operator tells the same ones, which have the

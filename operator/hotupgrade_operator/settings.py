@@ -1,6 +1,7 @@
 """The operator's settings: read once from the environment; a wrong one names its variable."""
 
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from hotupgrade_operator.allowed_hosts import AllowedHosts
 
 PREFIX = "HOTUPGRADE_OPERATOR_"
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+LABEL = re.compile(r"[A-Za-z0-9._/-]+=[A-Za-z0-9._-]*")
 T = TypeVar("T")
 
 
@@ -38,7 +40,13 @@ class Settings:
     webhook_configuration: str  # whose caBundle is kept right; empty: none
     store_limit_bytes: int
     prometheus_allowed: AllowedHosts  # which servers analyses may be read from
+    pod_labels: str  # "key=value,...", of the operator's own pods, as a policy may select them
     bind_address: str | None  # None: every address
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """pod_labels, taken apart."""
+        return dict(part.split("=", 1) for part in self.pod_labels.split(",") if part)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -81,8 +89,15 @@ class Settings:
                 "STORE_LIMIT_BYTES", layout.STORE_LIMIT_BYTES, 1 << 40, "bytes"
             ),
             prometheus_allowed=parsed("PROMETHEUS_ALLOWED", "*", AllowedHosts.parse),
+            pod_labels=parsed("POD_LABELS", "", _pod_labels),
             bind_address=env.get(PREFIX + "BIND_ADDRESS") or None,
         )
+
+
+def _pod_labels(text: str) -> str:
+    if not all(LABEL.fullmatch(part) for part in text.split(",") if part):
+        raise ValueError(f"{text!r}, key=value,... is right")
+    return text
 
 
 def _pull_policy(text: str) -> str:

@@ -1,14 +1,15 @@
 """Pure: what is wrong with a spec that the schema cannot say, and what is not implemented yet."""
 
+import ipaddress
 from collections.abc import Sequence
 
 from hotupgrade_api.resource import (
     ArtifactFormat,
     AutoscalingMode,
+    EgressRule,
     HandoffMode,
     HandoffResources,
     HotUpgradeSpec,
-    NetworkPolicyMode,
     Step,
 )
 from hotupgrade_operator import allowed_hosts, analysis_validation
@@ -34,8 +35,6 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
         ),
         ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
         ("spec.trafficRouting", spec.traffic_routing is not None),
-        ("spec.networkPolicy.egress", bool(spec.network_policy.egress)),
-        ("spec.networkPolicy.mode", spec.network_policy.mode is NetworkPolicyMode.MANAGE),
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]
     return [field for field, used in checks if used]
@@ -56,7 +55,23 @@ def invalid(spec: HotUpgradeSpec, allowed: AllowedHosts = allowed_hosts.ANY) -> 
     most = spec.strategy.max_concurrent
     if (most if isinstance(most, int) else int(most.rstrip("%"))) < 1:
         return f"spec.strategy.maxConcurrent is {most}; 1 or more, or 1% to 100%, is right"
-    return _steps(spec.strategy.steps) or analysis_validation.invalid(spec, allowed)
+    return (
+        _steps(spec.strategy.steps)
+        or _egress(spec.network_policy.egress)
+        or analysis_validation.invalid(spec, allowed)
+    )
+
+
+def _egress(rules: Sequence[EgressRule]) -> str:
+    for index, rule in enumerate(rules):
+        try:
+            ipaddress.ip_network(rule.cidr or "0.0.0.0/0")
+        except ValueError as error:
+            return (
+                f"spec.networkPolicy.egress[{index}].cidr is {rule.cidr!r}: {error}; 10.0.0.0/8, "
+                "or 192.0.2.7/32 for one address, would be right"
+            )
+    return ""
 
 
 def _steps(steps: Sequence[Step]) -> str:

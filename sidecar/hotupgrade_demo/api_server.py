@@ -41,6 +41,7 @@ KINDS = (
     Kind("apps/v1", "deployments", "Deployment", status=True, short=("deploy",)),
     Kind("hotupgrade.io/v1alpha1", "hotupgrades", "HotUpgrade", status=True, short=("hu",)),
     Kind("coordination.k8s.io/v1", "leases", "Lease"),
+    Kind("networking.k8s.io/v1", "networkpolicies", "NetworkPolicy", short=("netpol",)),
     Kind("authentication.k8s.io/v1", "tokenreviews", "TokenReview", namespaced=False),
 )
 

@@ -51,6 +51,13 @@ def test_the_operator_never_writes_a_spec_and_of_a_workload_what_its_policy_lets
     assert verbs(operators, "replicasets") == {"get"}
 
 
+def test_the_operator_reads_and_makes_but_never_changes_network_policies(
+    operators: list[Rule],
+) -> None:
+    assert verbs(operators, "networkpolicies") == {"list", "watch", "create", "delete"}
+    assert verbs(operators, "namespaces") == {"get"}
+
+
 def test_the_operator_reads_its_own_secret_only() -> None:
     for role in objects():
         for rule in role.get("rules", []):

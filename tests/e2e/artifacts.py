@@ -7,6 +7,7 @@ from tests.e2e.cluster import Object
 from tests.e2e.namespace import Namespace
 
 NAME = "artifacts"
+NAMESPACE = "artifacts"
 
 
 class Artifacts:

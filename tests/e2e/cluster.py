@@ -20,6 +20,7 @@ PATHS = {  # kind, in lower case -> its API path and plural
     "secret": ("/api/v1", "secrets"),
     "event": ("/api/v1", "events"),
     "deployment": ("/apis/apps/v1", "deployments"),
+    "networkpolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
     "lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "hotupgrade": ("/apis/hotupgrade.io/v1alpha1", "hotupgrades"),
 }

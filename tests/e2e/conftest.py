@@ -14,7 +14,7 @@ from tests.cluster.images import names
 from tests.cluster.layout import DATA_VARIABLE, Layout
 from tests.e2e.alertmanager import Alertmanager
 from tests.e2e.alertmanager import alertmanager as run_alertmanager
-from tests.e2e.artifacts import Artifacts
+from tests.e2e.artifacts import NAMESPACE, Artifacts
 from tests.e2e.cluster import Cluster
 from tests.e2e.namespace import OPERATOR_NAMESPACE, Namespace
 from tests.e2e.prometheus import Prometheus
@@ -51,8 +51,8 @@ def operator(cluster: Cluster) -> Namespace:
 
 @pytest.fixture(scope="session")
 def artifacts(cluster: Cluster) -> Artifacts:
-    cluster.apply(_namespace("artifacts"))
-    return Artifacts(Namespace(cluster, "artifacts"))
+    cluster.apply(_namespace(NAMESPACE))
+    return Artifacts(Namespace(cluster, NAMESPACE))
 
 
 @pytest.fixture(scope="session")

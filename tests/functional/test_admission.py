@@ -147,4 +147,4 @@ async def test_api_server_that_is_down_keeps_no_pod_from_being_made() -> None:
 def test_pod_is_decoded_to_what_matters() -> None:
     raw = json.dumps({**pod(), "status": {"phase": "Running", "podIP": "10.0.0.1"}}).encode()
     found = msgspec.json.decode(raw, type=Pod)
-    assert (found.started, found.ready, found.metadata.labels.name) == (True, False, "web")
+    assert (found.started, found.ready, found.hot_upgrade) == (True, False, "web")

@@ -4,6 +4,8 @@
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: HOTUPGRADE_OPERATOR_POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: HOTUPGRADE_OPERATOR_POD_LABELS
+  value: {{ include "hotupgrade.selector" . | replace ": " "=" | replace "\n" "," }}
 - name: HOTUPGRADE_OPERATOR_AGENT_IMAGE
   value: {{ include "hotupgrade.image" (dict "root" . "image" .Values.image.agent) }}
 - name: HOTUPGRADE_OPERATOR_AGENT_PULL_POLICY

@@ -118,10 +118,16 @@ def test_spec_that_is_missing_is_asked_for() -> None:
         ("spec.strategy.steps", [{"pause": {}}, {}], "spec.strategy.steps[1]", "exactly one of"),
         ("spec.trafficRouting", {}, "spec.trafficRouting", "exactly one of istio, gatewayAPI"),
         (
-            "spec.networkPolicy.egress",
-            [{"ports": [{"port": 1}]}],
+            "spec.networkPolicy",
+            {"mode": "Manage", "egress": [{"ports": [{"port": 1}]}]},
             "spec.networkPolicy.egress[0]",
             "either cidr",
+        ),
+        (
+            "spec.networkPolicy",
+            {"egress": [{"cidr": "10.0.0.0/8", "ports": [{"port": 1}]}]},
+            "spec.networkPolicy",
+            "in mode Manage only",
         ),
         ("metadata.name", "x" * 64, "", "63 characters at most"),
     ],
@@ -140,6 +146,13 @@ def test_what_is_not_implemented_is_refused_by_the_operator() -> None:
     (found,) = findings(deployment(), changed("spec.artifact.format", "TarGz"))
     assert found.path == "spec.artifact.format"
     assert "not implemented" in found.message
+
+
+def test_destination_that_is_no_cidr_stands_at_its_field() -> None:
+    value = {"mode": "Manage", "egress": [{"cidr": "10.0.0.1/8", "ports": [{"port": 1}]}]}
+    (found,) = findings(deployment(), changed("spec.networkPolicy", value))
+    assert found.path == "spec.networkPolicy.egress[0].cidr"
+    assert "has host bits set" in found.message + found.remedy
 
 
 def test_what_the_operator_finds_contradictory_stands_at_its_field() -> None:

@@ -1,0 +1,251 @@
+"""IO: what an upgrade needs of the network is looked at, opened where the spec says so, and tried,
+before its commands are sent; and closed again.
+
+Ours are made before a pod is told to fetch, and go when none does: what they are to be follows from
+what is seen, so an operator that was killed in between leaves nothing that the next one keeps.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import aiohttp
+from kubernetes.aio import client
+
+from hotupgrade_api.agent_messages import ReachRequest
+from hotupgrade_api.artifact_host import Host, host_of
+from hotupgrade_api.pod_layout import AGENT_CONTAINER
+from hotupgrade_api.resource import NetworkPolicyMode
+from hotupgrade_operator import network_findings
+from hotupgrade_operator.actions import StartUpgrade
+from hotupgrade_operator.api_watch import WatchEnded
+from hotupgrade_operator.connection import End
+from hotupgrade_operator.fetching import fetching, starting
+from hotupgrade_operator.label_selector import LabelSelector
+from hotupgrade_operator.network_findings import NetworkFact
+from hotupgrade_operator.network_policy import Peer, Policy
+from hotupgrade_operator.network_policy_cluster import NetworkPolicies, end_of
+from hotupgrade_operator.network_view import UNKNOWN, NetworkView
+from hotupgrade_operator.observation import Observation
+from hotupgrade_operator.own_policies import is_ours, owner_of, wanted
+from hotupgrade_operator.plan import Plan
+from hotupgrade_operator.pods import Pod, Pods
+from hotupgrade_operator.settings import Settings
+
+log = logging.getLogger("hotupgrade.operator")
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"  # Kubernetes labels each namespace so
+DNS_NAMESPACE, DNS_PODS = "kube-system", "k8s-app=kube-dns"  # of kubeadm, and of most others
+FORBIDDEN, UNPROCESSABLE = 403, 422
+PAUSE_SECONDS = 5.0  # before the next watch begins, which tells of every policy again
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What is around the pods, as far as their policies make it matter. labels: of their
+    namespace."""
+
+    policies: tuple[Policy, ...]
+    operator: End
+    source: End
+    dns: tuple[End, ...]
+    labels: Mapping[str, str]
+
+
+class Agents(Protocol):
+    async def reach(self, address: str, request: ReachRequest) -> str | None: ...
+
+
+class Network:
+    def __init__(
+        self, api: client.ApiClient, agents: Agents, pods: Pods, settings: Settings
+    ) -> None:
+        self._cluster = NetworkPolicies(api)
+        self._agents = agents
+        self._pods = pods
+        self._settings = settings
+
+    async def prepare(self, seen: Observation, made: Plan) -> Plan:
+        """The plan without what must wait, and with what is to be said of the network."""
+        if seen.malformed:
+            return made  # what was opened for the spec before it stays, until this one can be read
+        pods = [pod for pod in self._pods.of(seen.namespace, seen.name) if not pod.ended]
+        try:
+            return await self._prepare(seen, made, pods)
+        except client.ApiException as error:
+            if error.status != FORBIDDEN:
+                raise
+            message = f"cannot look at NetworkPolicies: {error.reason}"
+            return replace(made, network=NetworkFact("Unknown", "Forbidden", message))
+
+    async def _prepare(self, seen: Observation, made: Plan, pods: Sequence[Pod]) -> Plan:
+        asked = seen.spec.network_policy
+        view = await self._view(seen, made, pods)
+        if not view.isolated:
+            await self._settle(view.own, ())
+            return replace(made, network=network_findings.fact(asked.mode, view, [], (), False))
+        fetch, start = fetching(seen, made, _booting(pods)), starting(made)
+        ours = wanted(seen.name, asked, view, fetch, self._operator_peer())
+        try:
+            await self._settle(view.own, ours)
+        except client.ApiException as error:
+            if error.status not in (FORBIDDEN, UNPROCESSABLE):
+                raise
+            message = f"cannot make or delete a NetworkPolicy: {error.reason}"
+            return _hold(made, start, NetworkFact("False", "CannotOpen", message, bool(start)))
+        view = replace(view, own=ours)
+        if asked.mode is NetworkPolicyMode.IGNORE:
+            return replace(made, network=NetworkFact("Unknown", "Ignored"))
+        tries = await self._try(view, made, start, pods)
+        held = network_findings.held(view, start, tries)
+        planned = wanted(seen.name, asked, view, frozenset(view.pods), self._operator_peer())
+        reached = frozenset(pod.name for pod in seen.pods if pod.agent is not None)
+        findings = network_findings.agent_findings(view, planned, reached)
+        findings += network_findings.fetch_findings(view, planned, tries)
+        told = network_findings.fact(asked.mode, view, findings, planned, bool(held))
+        return _hold(made, held, told)
+
+    async def close(self, namespace: str, name: str) -> None:
+        """The HotUpgrade is gone: so are the policies that were made for it."""
+        policies = await self._cluster.of(namespace)
+        await self._settle(tuple(p for p in policies if is_ours(p, name)), ())
+
+    async def follow(
+        self, wake: Callable[[str, str], None], wake_all: Callable[[str], None]
+    ) -> None:
+        """Until cancelled: wakes every HotUpgrade of a namespace where a policy changes. One of
+        ours that is left beside what it no longer stands for could cut an app off; and of a
+        HotUpgrade that went while no operator ran, nothing but its policies tells."""
+        while True:
+            try:
+                async for policy in self._cluster.changes():
+                    wake_all(policy.metadata.namespace)
+                    if owner := owner_of(policy):
+                        wake(policy.metadata.namespace, owner)
+            except (
+                *(client.ApiException, WatchEnded),
+                *(aiohttp.ClientError, OSError, TimeoutError),
+            ) as error:
+                log.warning("cannot watch NetworkPolicies, trying again: %s", error)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _settle(self, there: tuple[Policy, ...], ours: tuple[Policy, ...]) -> None:
+        """Makes what is missing, then deletes what is too much."""
+        names_there = {policy.metadata.name for policy in there}
+        names = {policy.metadata.name for policy in ours}
+        for policy in ours:
+            if policy.metadata.name not in names_there:
+                log.info("audit: makes NetworkPolicy %s", _name(policy))
+                await self._cluster.make(policy)
+        for policy in there:
+            if policy.metadata.name not in names:
+                log.info("audit: deletes NetworkPolicy %s", _name(policy))
+                await self._cluster.delete(policy)
+
+    async def _view(self, seen: Observation, made: Plan, pods: Sequence[Pod]) -> NetworkView:
+        policies = await self._cluster.of(seen.namespace)
+        view = NetworkView(
+            policies=tuple(p for p in policies if not is_ours(p, seen.name)),
+            own=tuple(p for p in policies if is_ours(p, seen.name)),
+            pods={
+                pod.metadata.name: end_of(pod, {})
+                for pod in pods
+                if pod.has_init_container(AGENT_CONTAINER)
+                and pod.status.pod_ip
+                and not pod.metadata.deletion_timestamp
+            },
+            agent_port=self._settings.agent_port,
+            host=host_of(made.target.artifact),
+        )
+        if not view.isolated:
+            return view
+        found = await self._surroundings(seen.namespace, view.host)
+        others = tuple(p for p in found.policies if p.metadata.namespace != seen.namespace)
+        return replace(
+            view,
+            policies=view.policies + others,
+            pods={name: _in(end, found.labels) for name, end in view.pods.items()},
+            operator=found.operator,
+            source=found.source,
+            dns=found.dns,
+        )
+
+    async def _surroundings(self, namespace: str, host: Host | None) -> _Surroundings:
+        """Both ends of a path may be shut: the policies of the other one count, too."""
+        own = await self._cluster.named(self._settings.namespace, self._settings.pod_name)
+        source = await self._cluster.at(host.address) if host and host.address else ()
+        dns: tuple[Pod, ...] = ()
+        if host and not host.address:
+            dns = await self._cluster.selected(DNS_NAMESPACE, DNS_PODS)
+        spaces = sorted({namespace, *(pod.metadata.namespace for pod in (*own, *source, *dns))})
+        labels = dict(
+            zip(
+                spaces,
+                await asyncio.gather(*(self._cluster.namespace_labels(s) for s in spaces)),
+                strict=True,
+            )
+        )
+        policies = await asyncio.gather(*(self._cluster.of(space) for space in spaces))
+
+        def ends(found: Sequence[Pod]) -> tuple[End, ...]:
+            return tuple(end_of(pod, labels[pod.metadata.namespace]) for pod in found)
+
+        return _Surroundings(
+            policies=tuple(policy for some in policies for policy in some),
+            operator=next(iter(ends(own)), UNKNOWN),
+            source=next(iter(ends(source)), End(host.address if host else "")),
+            dns=ends(dns),
+            labels=labels[namespace],
+        )
+
+    async def _try(
+        self, view: NetworkView, made: Plan, start: frozenset[str], pods: Sequence[Pod]
+    ) -> dict[str, str]:
+        """What the agents say; nothing of those that are too old to know the question."""
+        artifact = made.target.artifact
+        if artifact is None:
+            return {}
+        asked = [pod for pod in pods if pod.metadata.name in network_findings.to_try(view, start)]
+        answers = await asyncio.gather(
+            *(
+                self._agents.reach(
+                    pod.status.pod_ip, ReachRequest(pod_uid=pod.metadata.uid, artifact=artifact)
+                )
+                for pod in asked
+            )
+        )
+        return {
+            pod.metadata.name: answer
+            for pod, answer in zip(asked, answers, strict=True)
+            if answer is not None
+        }
+
+    def _operator_peer(self) -> Peer:
+        return Peer(
+            namespace_selector=LabelSelector({NAMESPACE_NAME: self._settings.namespace}),
+            pod_selector=LabelSelector(self._settings.labels),
+        )
+
+
+def _hold(made: Plan, held: frozenset[str], told: NetworkFact) -> Plan:
+    actions = tuple(
+        action
+        for action in made.actions
+        if not (isinstance(action, StartUpgrade) and action.pod.name in held)
+    )
+    return replace(made, actions=actions, network=told)
+
+
+def _booting(pods: Sequence[Pod]) -> frozenset[str]:
+    """Those whose init containers run: `boot` fetches what a new pod runs."""
+    return frozenset(pod.metadata.name for pod in pods if pod.initializes)
+
+
+def _in(end: End, namespace_labels: Mapping[str, str]) -> End:
+    return replace(end, pod=end.pod and replace(end.pod, namespace_labels=namespace_labels))
+
+
+def _name(policy: Policy) -> str:
+    return f"{policy.metadata.namespace}/{policy.metadata.name}"
