@@ -13,9 +13,17 @@ from hotupgrade_api.launcher_messages import ProcessGeneration
 from hotupgrade_api.pod_layout import AGENT_PORT
 from tests.e2e.cluster import Cluster
 from tests.e2e.namespace import OPERATOR_NAMESPACE
+from tests.e2e.node import Process, processes_of
 from tests.e2e.pod import Pod
 
 SECRET = "hotupgrade-ca"
+PROGRAM = "/usr/local/bin/hotupgrade-agent"
+
+
+def agent_process(pod: Pod) -> Process | None:
+    """Python itself, not its supervisor, whose command names it too."""
+    found = processes_of(pod.uid, PROGRAM)
+    return found[-1] if found else None
 
 
 def operator_certificate(cluster: Cluster) -> bytes:

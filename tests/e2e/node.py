@@ -17,6 +17,13 @@ class Process:
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
 
+    def freeze(self) -> None:
+        """Alive, and silent."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def _signal(self, number: signal.Signals) -> None:
         """One that is gone needs none."""
         try:

@@ -1,12 +1,13 @@
-"""A bad upgrade raises the right alert, the right people get it, and it ends when all is well."""
+"""What goes wrong raises the right alert, those concerned get it, and it ends when all is well."""
 
 from dataclasses import dataclass
 
 import pytest
 
+from tests.e2e.agent import agent_process
 from tests.e2e.alertmanager import Alert, Alertmanager
 from tests.e2e.artifacts import Artifacts
-from tests.e2e.manifests import GO
+from tests.e2e.manifests import GO, Options
 from tests.e2e.namespace import Namespace
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.workload import Workload
@@ -82,3 +83,19 @@ def test_good_upgrade_raises_no_alert(
     namespace.until("Prometheus sees it done", lambda: prometheus.query(done))
     fired = f'count_over_time(ALERTS{{namespace="{namespace.name}", alertstate="firing"}}[10m])'
     assert prometheus.query(fired) == []
+
+
+def test_agent_that_does_not_answer_is_alerted_until_it_does(
+    namespace: Namespace, prometheus: Prometheus, alertmanager: Alertmanager
+) -> None:
+    (pod,) = Workload(namespace, "web", GO, Options(replicas=1)).pods()
+    agent = namespace.until("the agent runs", lambda: agent_process(pod))
+    agent.freeze()
+    try:
+        sent = first(alertmanager, "platform", namespace, "firing")
+    finally:
+        agent.thaw()
+    assert sent.name == "HotUpgradeAgentUnreachable"
+    assert first(alertmanager, "platform", namespace, "resolved").name == sent.name
+    assert prometheus.firing(namespace.name) == set()
+    assert namespace.pod(pod.name) == pod

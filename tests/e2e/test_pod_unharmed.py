@@ -6,17 +6,15 @@ import pytest
 
 from hotupgrade_api.pod_layout import AGENT_CONTAINER, STORE_PATH
 from hotupgrade_api.store_records import CURRENT
-from tests.e2e.agent import agent_status, operator_certificate
+from tests.e2e.agent import agent_process, agent_status, operator_certificate
 from tests.e2e.agent_pod import agent_of, copy_of
 from tests.e2e.artifacts import Artifacts
 from tests.e2e.cluster import Cluster, Object
 from tests.e2e.manifests import GO, Options
 from tests.e2e.namespace import Namespace
-from tests.e2e.node import Process, processes_of
 from tests.e2e.pod import Pod
 from tests.e2e.workload import Workload
 
-AGENT_PROGRAM = "/usr/local/bin/hotupgrade-agent"
 KILLS = 20
 TINY_CAP_BYTES = "20000000"  # below what Python needs: it exceeds that at each start
 EXCEEDED = "supervised command killed"
@@ -28,12 +26,6 @@ ATTEMPTS = (
     f"busybox chmod 0777 {STORE_PATH}",
 )
 GUARANTEED = {"cpu": "100m", "memory": "64Mi"}
-
-
-def agent_process(pod: Pod) -> Process | None:
-    """Python itself, not its supervisor, whose command names it too."""
-    found = processes_of(pod.uid, AGENT_PROGRAM)
-    return found[-1] if found else None
 
 
 def test_killing_the_agent_twenty_times_never_changes_ready(
