@@ -7,27 +7,26 @@ what is seen, so an operator that was killed in between leaves nothing that the 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import aiohttp
 from kubernetes.aio import client
 
 from hotupgrade_api.agent_messages import ReachRequest
-from hotupgrade_api.artifact_host import Host, host_of
-from hotupgrade_api.pod_layout import AGENT_CONTAINER
+from hotupgrade_api.artifact_host import host_of
 from hotupgrade_api.resource import NetworkPolicyMode
 from hotupgrade_operator import network_findings
 from hotupgrade_operator.actions import StartUpgrade
 from hotupgrade_operator.api_watch import WatchEnded
-from hotupgrade_operator.connection import End
 from hotupgrade_operator.fetching import fetching, starting
 from hotupgrade_operator.label_selector import LabelSelector
 from hotupgrade_operator.network_findings import NetworkFact
+from hotupgrade_operator.network_observe import NetworkObserver
 from hotupgrade_operator.network_policy import Peer, Policy
-from hotupgrade_operator.network_policy_cluster import NetworkPolicies, end_of
-from hotupgrade_operator.network_view import UNKNOWN, NetworkView
+from hotupgrade_operator.network_policy_cluster import NetworkPolicies
+from hotupgrade_operator.network_view import NetworkView
 from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.own_policies import is_ours, owner_of, wanted
 from hotupgrade_operator.plan import Plan
@@ -37,21 +36,8 @@ from hotupgrade_operator.settings import Settings
 log = logging.getLogger("hotupgrade.operator")
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"  # Kubernetes labels each namespace so
-DNS_NAMESPACE, DNS_PODS = "kube-system", "k8s-app=kube-dns"  # of kubeadm, and of most others
 FORBIDDEN, UNPROCESSABLE = 403, 422
 PAUSE_SECONDS = 5.0  # before the next watch begins, which tells of every policy again
-
-
-@dataclass(frozen=True)
-class _Surroundings:
-    """What is around the pods, as far as their policies make it matter. labels: of their
-    namespace."""
-
-    policies: tuple[Policy, ...]
-    operator: End
-    source: End
-    dns: tuple[End, ...]
-    labels: Mapping[str, str]
 
 
 class Agents(Protocol):
@@ -63,6 +49,7 @@ class Network:
         self, api: client.ApiClient, agents: Agents, pods: Pods, settings: Settings
     ) -> None:
         self._cluster = NetworkPolicies(api)
+        self._observer = NetworkObserver(self._cluster, settings)
         self._agents = agents
         self._pods = pods
         self._settings = settings
@@ -82,7 +69,10 @@ class Network:
 
     async def _prepare(self, seen: Observation, made: Plan, pods: Sequence[Pod]) -> Plan:
         asked = seen.spec.network_policy
-        view = await self._view(seen, made, pods)
+        if asked.mode is NetworkPolicyMode.IGNORE:
+            await self.close(seen.namespace, seen.name)
+            return replace(made, network=NetworkFact("Unknown", "Ignored"))
+        view = await self._observer.view(seen, host_of(made.target.artifact), pods)
         if not view.isolated:
             await self._settle(view.own, ())
             return replace(made, network=network_findings.fact(asked.mode, view, [], (), False))
@@ -96,8 +86,6 @@ class Network:
             message = f"cannot make or delete a NetworkPolicy: {error.reason}"
             return _hold(made, start, NetworkFact("False", "CannotOpen", message, bool(start)))
         view = replace(view, own=ours)
-        if asked.mode is NetworkPolicyMode.IGNORE:
-            return replace(made, network=NetworkFact("Unknown", "Ignored"))
         tries = await self._try(view, made, start, pods)
         held = network_findings.held(view, start, tries)
         planned = wanted(seen.name, asked, view, frozenset(view.pods), self._operator_peer())
@@ -108,7 +96,7 @@ class Network:
         return _hold(made, held, told)
 
     async def close(self, namespace: str, name: str) -> None:
-        """The HotUpgrade is gone: so are the policies that were made for it."""
+        """The policies that were made for it go: with the HotUpgrade, or because it says so."""
         policies = await self._cluster.of(namespace)
         await self._settle(tuple(p for p in policies if is_ours(p, name)), ())
 
@@ -143,62 +131,6 @@ class Network:
             if policy.metadata.name not in names:
                 log.info("audit: deletes NetworkPolicy %s", _name(policy))
                 await self._cluster.delete(policy)
-
-    async def _view(self, seen: Observation, made: Plan, pods: Sequence[Pod]) -> NetworkView:
-        policies = await self._cluster.of(seen.namespace)
-        view = NetworkView(
-            policies=tuple(p for p in policies if not is_ours(p, seen.name)),
-            own=tuple(p for p in policies if is_ours(p, seen.name)),
-            pods={
-                pod.metadata.name: end_of(pod, {})
-                for pod in pods
-                if pod.has_init_container(AGENT_CONTAINER)
-                and pod.status.pod_ip
-                and not pod.metadata.deletion_timestamp
-            },
-            agent_port=self._settings.agent_port,
-            host=host_of(made.target.artifact),
-        )
-        if not view.isolated:
-            return view
-        found = await self._surroundings(seen.namespace, view.host)
-        others = tuple(p for p in found.policies if p.metadata.namespace != seen.namespace)
-        return replace(
-            view,
-            policies=view.policies + others,
-            pods={name: _in(end, found.labels) for name, end in view.pods.items()},
-            operator=found.operator,
-            source=found.source,
-            dns=found.dns,
-        )
-
-    async def _surroundings(self, namespace: str, host: Host | None) -> _Surroundings:
-        """Both ends of a path may be shut: the policies of the other one count, too."""
-        own = await self._cluster.named(self._settings.namespace, self._settings.pod_name)
-        source = await self._cluster.at(host.address) if host and host.address else ()
-        dns: tuple[Pod, ...] = ()
-        if host and not host.address:
-            dns = await self._cluster.selected(DNS_NAMESPACE, DNS_PODS)
-        spaces = sorted({namespace, *(pod.metadata.namespace for pod in (*own, *source, *dns))})
-        labels = dict(
-            zip(
-                spaces,
-                await asyncio.gather(*(self._cluster.namespace_labels(s) for s in spaces)),
-                strict=True,
-            )
-        )
-        policies = await asyncio.gather(*(self._cluster.of(space) for space in spaces))
-
-        def ends(found: Sequence[Pod]) -> tuple[End, ...]:
-            return tuple(end_of(pod, labels[pod.metadata.namespace]) for pod in found)
-
-        return _Surroundings(
-            policies=tuple(policy for some in policies for policy in some),
-            operator=next(iter(ends(own)), UNKNOWN),
-            source=next(iter(ends(source)), End(host.address if host else "")),
-            dns=ends(dns),
-            labels=labels[namespace],
-        )
 
     async def _try(
         self, view: NetworkView, made: Plan, start: frozenset[str], pods: Sequence[Pod]
@@ -241,10 +173,6 @@ def _hold(made: Plan, held: frozenset[str], told: NetworkFact) -> Plan:
 def _booting(pods: Sequence[Pod]) -> frozenset[str]:
     """Those whose init containers run: `boot` fetches what a new pod runs."""
     return frozenset(pod.metadata.name for pod in pods if pod.initializes)
-
-
-def _in(end: End, namespace_labels: Mapping[str, str]) -> End:
-    return replace(end, pod=end.pod and replace(end.pod, namespace_labels=namespace_labels))
 
 
 def _name(policy: Policy) -> str:
