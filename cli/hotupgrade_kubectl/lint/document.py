@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from hotupgrade_kubectl.lint import nodes
 from hotupgrade_kubectl.lint.finding import Finding, Path, Severity, written
 
 Object = dict[str, Any]
@@ -98,7 +99,11 @@ def documents(file: str, text: str) -> tuple[list[Document], list[Finding]]:
             node = loader.get_node()
             assert node is not None  # check_node saw it
             number += 1
-            twice = list(_keys_that_are_there_twice(node, (), set()))
+            if why := nodes.too_much(node):
+                findings.append(Document(file, number, {}, node).finding((), why, "fewer aliases"))
+                continue
+            # Before it is an object: that lays `<<` under the keys of the node itself.
+            twice = list(nodes.keys_that_are_there_twice(node))
             value = loader.construct_document(node)
             if value is None:
                 continue
@@ -134,26 +139,8 @@ def _items(whole: Document) -> Iterator[Document]:
         yield whole
         return
     assert isinstance(whole.node, yaml.MappingNode)
-    nodes = next(value for key, value in whole.node.value if key.value == "items")
-    for item, node in zip(items, nodes.value, strict=True):
+    # The last of two keys is the one that counts.
+    of_items = next(v for k, v in reversed(whole.node.value) if k.value == "items")
+    for item, node in zip(items, of_items.value, strict=True):
         if isinstance(item, dict):
             yield Document(whole.file, whole.number, item, node)
-
-
-def _keys_that_are_there_twice(node: yaml.Node, path: Path, met: set[int]) -> Iterator[Path]:
-    """Each node once: aliases of aliases would multiply."""
-    if id(node) in met:
-        return
-    met.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for index, part in enumerate(node.value):
-            yield from _keys_that_are_there_twice(part, (*path, index), met)
-    elif isinstance(node, yaml.MappingNode):
-        keys: set[str] = set()
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in keys and key.value != "<<":
-                yield (*path, key.value)
-            keys.add(key.value)
-            yield from _keys_that_are_there_twice(value, (*path, key.value), met)

@@ -306,10 +306,27 @@ def test_dates_stay_text_as_kubectl_reads_them() -> None:
     assert [f.severity for f in of_text(text)] == [Severity.WARNING]
 
 
-def test_aliases_of_aliases_end() -> None:
+def test_aliases_that_multiply_or_contain_themselves_are_not_followed() -> None:
     levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))
-    found, wrong = documents("bomb.yaml", f"a0: &a0 [x]\n{levels}\n")
-    assert (len(found), wrong) == (1, [])
+    (found,) = of_text(f"a0: &a0 [x]\n{levels}\n")
+    assert "its aliases make" in found.message
+    (found,) = of_text("kind: Deployment\nspec: &spec {template: *spec}\n")
+    assert found.message == "a value contains itself"
+
+
+def test_aliases_are_followed() -> None:
+    text = yaml.safe_dump_all([deployment(), hot_upgrade()])
+    text = text.replace("apiVersion: apps/v1", "apiVersion: &apps apps/v1", 1)
+    assert of_text(text) == []
+
+
+def test_key_that_is_laid_over_a_merged_one_is_there_once() -> None:
+    assert of_text("a: &a {b: 1}\nc: {<<: *a, b: 2}\n") == []
+
+
+def test_last_of_two_lists_counts() -> None:
+    found = of_text("kind: List\nitems: []\nitems: [{kind: A}]\n")
+    assert [f.path for f in found] == ["items"]
 
 
 def test_report_is_a_line_that_editors_follow_and_what_would_be_right() -> None:
