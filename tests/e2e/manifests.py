@@ -78,9 +78,10 @@ NGINX = Server(
 
 @dataclass(frozen=True)
 class Options:
-    """What differs between tests. resources: the app container's."""
+    """What differs between tests. resources: the app container's. user: None names none."""
 
     replicas: int = 2
+    user: int | None = UID
     resources: Object = field(default_factory=lambda: {"requests": {"memory": "32Mi"}})
     max_concurrent: int | str = 1
     steps: tuple[Object, ...] = ()
@@ -104,7 +105,7 @@ def deployment(name: str, server: Server, options: Options, kind: str = "Deploym
         "selector": {"matchLabels": {"app": name}},
         "template": {
             "metadata": {"labels": labels},
-            "spec": _pod_spec(name, server, options.resources),
+            "spec": _pod_spec(name, server, options),
         },
     }
     if kind != "DaemonSet":
@@ -178,7 +179,7 @@ def single_pod(name: str, image: str, arguments: list[str], restart: str) -> Obj
     }
 
 
-def _pod_spec(name: str, server: Server, resources: Object) -> Object:
+def _pod_spec(name: str, server: Server, options: Options) -> Object:
     mounts = [{"name": "scratch", "mountPath": "/tmp"}]
     volumes: list[Any] = [{"name": "scratch", "emptyDir": {}}]
     if server.config_map:
@@ -195,7 +196,7 @@ def _pod_spec(name: str, server: Server, resources: Object) -> Object:
             "httpGet": {"path": server.ready_path, "port": "http"},
             "periodSeconds": 1,
         },
-        "resources": resources,
+        "resources": options.resources,
         "securityContext": CONTAINER_SECURITY,
         "volumeMounts": mounts,
     }
@@ -203,7 +204,7 @@ def _pod_spec(name: str, server: Server, resources: Object) -> Object:
         "terminationGracePeriodSeconds": 5,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "securityContext": POD_SECURITY,
+        "securityContext": {**POD_SECURITY, "runAsUser": options.user},
         "containers": [container],
         "volumes": volumes,
     }
