@@ -7,7 +7,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -41,6 +42,7 @@ log = logging.getLogger("hotupgrade.agent")
 
 UNREACHABLE_PAUSE_SECONDS = 0.5
 Clock = Callable[[], float]
+T = TypeVar("T")
 
 
 class Driver:
@@ -54,7 +56,7 @@ class Driver:
         self._default_health = default_health
         self._clock = clock
         self._nudge = asyncio.Event()
-        self._staging: asyncio.Task[Program] | None = None
+        self._waiting: asyncio.Task[Any] | None = None
         self._flip = ("", 0.0)  # which upgrade's, and when: monotonic seconds
         self.changed = asyncio.Condition()
         self.sequence = 0
@@ -91,8 +93,8 @@ class Driver:
             await self._save(
                 upgrade.failing(self.journal, FailureReason.REQUESTED, message or "asked to")
             )
-            if self._staging:
-                self._staging.cancel()
+            if self._waiting:
+                self._waiting.cancel()
 
     async def _save(self, journal: Journal) -> None:
         """Journals first; what it stands for is done after."""
@@ -134,7 +136,7 @@ class Driver:
             case Action.START:
                 return await self._start(journal, status)
             case Action.AWAIT_LISTENING:
-                await self._launcher.wait(status.sequence, 20)
+                await self._unless_taken_back(self._launcher.wait(status.sequence, 20))
             case Action.PROBE:
                 return await self._prove(journal, status)
             case Action.STEER:
@@ -164,17 +166,11 @@ class Driver:
         command, began = journal.command, time.monotonic()
         if command.artifact is not None:
             needed = {serving_revision(status), journal.progress.previous_revision}
-            staging = asyncio.create_task(self._stage(command.artifact, needed))
-            self._staging = staging
-            try:
-                await asyncio.wait({staging})
-            finally:
-                self._staging = None
-                staging.cancel()  # where we are cancelled ourselves; one that is done stays done
-            if staging.cancelled():
+            program = await self._unless_taken_back(self._stage(command.artifact, needed))
+            if program is None:
                 return self.journal or journal
             record = RevisionRecord(
-                revision=command.revision, program=staging.result(), version=command.version
+                revision=command.revision, program=program, version=command.version
             )
             self._store.write_revision(record)
         return upgrade.staged(journal, (time.monotonic() - began) * 1000)
@@ -310,6 +306,16 @@ class Driver:
         number = status.upgrade.generation if status.upgrade else 0
         generation = generation_of(status, number)
         return await probe(health, generation) if generation else ProbeResult("is gone")
+
+    async def _unless_taken_back(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Does what may take long. None where a rollback was asked for: it is cancelled then."""
+        waiting = self._waiting = asyncio.create_task(work)
+        try:
+            await asyncio.wait({waiting})
+        finally:
+            self._waiting = None
+            waiting.cancel()  # where we are cancelled ourselves; one that is done stays done
+        return None if waiting.cancelled() else waiting.result()
 
     async def _pause(self, seconds: float, journal: Journal | None = None) -> bool:
         """Sleeps, but not through a command; says whether one came in."""

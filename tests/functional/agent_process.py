@@ -166,20 +166,20 @@ class Killing(Seam):
 
 @dataclass
 class Gate(Seam):
-    """Lets no answer to the command through while it is shut."""
+    """Keeps the command back while it is shut."""
 
     waiting: int = 0
+    forced: bool = False  # somebody waited for longer than it can be shut
     opened: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.opened.set()
 
     def answer(self, line: bytes, command: str) -> bytes:
-        answer = super().answer(line, command)
         if command == self.command and not self.opened.is_set():
             self.waiting += 1
-            self.opened.wait(25)  # an agent gives up after 30 s
-        return answer
+            self.forced |= not self.opened.wait(25)  # an agent gives up after 30 s
+        return super().answer(line, command)
 
 
 @dataclass

@@ -75,3 +75,17 @@ def test_rollback_ends_a_fetch_that_makes_no_headway(tmp_path: Path) -> None:
         artifact.go_on.set()
         pod.upgrade("r4", artifact.url, file)
         assert pod.finished("u-r4")["state"] == "committed"
+
+
+def test_rollback_does_not_wait_for_a_process_that_never_listens(tmp_path: Path) -> None:
+    port, gate, file = free_port(), Gate("wait"), go_server("v3", "silent")
+    with Artifacts({"v3": file}) as artifacts, Pod(tmp_path, command(port), seam=gate) as pod:
+        until("the server listens", lambda: listens("127.0.0.1", port))
+        gate.opened.clear()
+        pod.upgrade("r3", f"{artifacts.url}/v3", file, handoff={"readyTimeoutSeconds": 60})
+        until("the agent waits for the launcher", lambda: gate.waiting)
+        assert pod.request("POST", "/v1/rollback", pod.target("r3", "u-r3"))[0] == 200
+        progress = pod.finished("u-r3")
+        assert (progress["state"], progress["reason"]) == ("failed", "Requested"), progress
+        assert not gate.forced
+        gate.opened.set()
