@@ -7,9 +7,8 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 from collections.abc import Iterator
 from typing import Any
 
-from hotupgrade_operator.expressions import Kind, compile
-
 from hotupgrade_kubectl.lint.finding import Path
+from hotupgrade_operator.expressions import Kind, compile
 
 Schema = dict[str, Any]
 
