@@ -2,7 +2,9 @@
 
 import contextlib
 
+from hotupgrade_api.pod_layout import BOOT_CONTAINER
 from tests.e2e.agent import agent_status, operator_certificate
+from tests.e2e.artifacts import NAME as SOURCE
 from tests.e2e.artifacts import Artifacts
 from tests.e2e.load import Load
 from tests.e2e.manifests import GO, Options
@@ -50,6 +52,30 @@ def test_new_pods_answer_the_new_version_from_their_first_response(
     report = load.stop()
     assert (scaled, successor) == (["v2", "v2"], ["v2"])
     assert set(report.versions) == {"v2"}, report
+
+
+def test_new_pod_whose_source_is_down_backs_off_and_says_why(namespace: Namespace) -> None:
+    own = Artifacts(namespace)
+    workload = Workload(namespace, "web", GO, Options(replicas=1))
+    workload.upgrade(own.spec("v2", "v2"))
+    first = workload.pods()
+    namespace.kubectl("delete", "pod", SOURCE, "--now")
+    namespace.kubectl("scale", "deployment/web", "--replicas=2")
+    (born,) = newcomers(workload, first, 1)
+    message = namespace.until("boot's message", lambda: last_message_of_boot(namespace, born))
+    assert "FetchFailed" in message
+    assert ask(first[0]) == "v2"
+
+
+def last_message_of_boot(namespace: Namespace, pod: Pod) -> str:
+    """Of the container's run before this one, or of this one where it waits for the next."""
+    raw = namespace.cluster.get("pod", namespace.name, pod.name) or {}
+    for container in raw.get("status", {}).get("initContainerStatuses", []):
+        if container["name"] == BOOT_CONTAINER:
+            for state in (container.get("state", {}), container.get("lastState", {})):
+                if message := state.get("terminated", {}).get("message"):
+                    return str(message)
+    return ""
 
 
 def test_app_that_crashes_comes_back_as_the_new_version_with_back_off(
