@@ -37,26 +37,43 @@ def _one_of(*names: str) -> Schema:
     }
 
 
+KEPT = "is immutable: keep it as it was"
+# What is of no such form is told in words: the API server would show the expression alone. Only of
+# texts with a bound: the API server refuses a schema whose rules may cost too much.
+FORMS = {
+    "^[0-9a-f]{64}$": "64 digits of 0-9 and a-f are right, as sha256sum prints them",
+    "^https?://": "http://HOST/... or https://HOST/... is right",
+    "^/": "a path that begins with / is right",
+    r"^[^\x00-\x1f\x7f]*$": "a version has no control characters: one line of text is right",
+}
+
 # https://kubernetes.io/docs/reference/using-api/cel/
 RULES: Rules = {
-    "WorkloadRef": [{"rule": "self == oldSelf", "message": "workloadRef is immutable"}],
-    "SecretRef": [{"rule": "self == oldSelf", "message": "secretRef is immutable"}],
+    "WorkloadRef": [
+        {
+            "rule": "self == oldSelf",
+            "message": f"workloadRef {KEPT}, or make another HotUpgrade for another",
+        }
+    ],
+    "SecretRef": [
+        {"rule": "self == oldSelf", "message": f"secretRef {KEPT}, or take it out first"}
+    ],
     "Source": [_one_of("http", "oci", "s3")],
     "Artifact": [
         _one_of("source", "platforms"),
         {
             "rule": "has(self.source) == has(self.sha256)",
-            "message": "source and sha256 belong together; a platform has its own",
+            "message": "source and sha256 belong together: set both; with platforms, neither",
         },
         {
             "rule": "!has(self.signature) || has(self.secretRef)",
-            "message": "signature names a key of secretRef, which is missing",
+            "message": "signature names a key of secretRef, which is missing: set it, too",
         },
     ],
     "EgressRule": [
         {
             "rule": "has(self.cidr) != (has(self.namespaceLabels) || has(self.podLabels))",
-            "message": "either cidr, or namespaceLabels and podLabels, are needed",
+            "message": "either cidr, or namespaceLabels and podLabels, are needed, and not both",
         },
         {
             "rule": "!has(self.namespaceLabels) || size(self.namespaceLabels) > 0",
@@ -71,7 +88,7 @@ RULES: Rules = {
         {
             "rule": "!has(self.egress) || size(self.egress) == 0 || "
             "has(self.mode) && self.mode == 'Manage'",
-            "message": "egress is opened in mode Manage only",
+            "message": "egress is opened in mode Manage only: set that mode, or leave egress out",
         }
     ],
     "Step": [_one_of("setPods", "setWeight", "pause", "analysis")],
@@ -79,7 +96,7 @@ RULES: Rules = {
     "Health": [
         {
             "rule": "!(has(self.httpGet) && has(self.tcpSocket))",
-            "message": "httpGet and tcpSocket exclude each other",
+            "message": "httpGet and tcpSocket exclude each other: leave one of them out",
         }
     ],
 }
@@ -103,6 +120,10 @@ COLUMNS = [
 ]
 
 
+def _form(pattern: str) -> Schema:
+    return {"rule": f"self.matches(r'{pattern}')", "message": FORMS[pattern]}
+
+
 def structural(schema: Schema, definitions: dict[str, Schema], rules: Rules) -> Schema:
     """One node of a JSON schema as a structural one."""
     if "$ref" in schema:
@@ -121,6 +142,8 @@ def structural(schema: Schema, definitions: dict[str, Schema], rules: Rules) -> 
     }
     if "enum" in node:
         node["type"] = "string"
+    if rules and node.get("pattern") in FORMS and "maxLength" in node:
+        node["x-kubernetes-validations"] = [_form(node.pop("pattern"))]
     if "exclusiveMinimum" in schema:  # OpenAPI 3.0: a flag beside minimum
         node |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
     if schema.get("type") == "array":

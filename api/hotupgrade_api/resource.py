@@ -5,7 +5,7 @@ Field names on the wire are camelCase. Durations are whole seconds. Docstrings a
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,13 +28,19 @@ IMAGE_REVISION = "image"  # the pseudo-revision: what the pod's own image holds
 
 NonEmpty = Annotated[str, msgspec.Meta(min_length=1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, msgspec.Meta(max_length=64, pattern="^[0-9a-f]{64}$")]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86400)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Scheme = Literal["HTTP", "HTTPS"]
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 IntOrPercent = int | Annotated[str, msgspec.Meta(pattern="^(100|[1-9]?[0-9])%$")]
 Version = Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")]
-SignalName = Annotated[str, msgspec.Meta(pattern="^SIG[A-Z0-9+-]+$")]
+Url = Annotated[str, msgspec.Meta(max_length=2048, pattern="^https?://")]
+# Those that may end a program; a stopped or an ignored one would never drain.
+SignalName = Literal[
+    "SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGKILL",
+    "SIGABRT", "SIGALRM", "SIGIO", "SIGPROF", "SIGPWR", "SIGVTALRM", "SIGXCPU",
+]  # fmt: skip
 
 
 class WorkloadRef(Wire, frozen=True, kw_only=True):
@@ -48,7 +54,7 @@ class WorkloadRef(Wire, frozen=True, kw_only=True):
 class HttpSource(Wire, frozen=True, kw_only=True):
     """Fetched with GET; https is verified against the system's and secretRef's CAs."""
 
-    url: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    url: Url
 
 
 class OciSource(Wire, frozen=True, kw_only=True):
@@ -142,9 +148,9 @@ class Handoff(Wire, frozen=True, kw_only=True):
 
 
 class HttpGet(Wire, frozen=True, kw_only=True):
-    path: Annotated[str, msgspec.Meta(pattern="^/")] = "/"
+    path: Annotated[str, msgspec.Meta(max_length=2048, pattern="^/")] = "/"
     port: Port
-    scheme: Annotated[str, msgspec.Meta(pattern="^HTTPS?$")] = "HTTP"
+    scheme: Scheme = "HTTP"
     headers: dict[str, str] = {}
 
 
@@ -202,7 +208,7 @@ class Strategy(Wire, frozen=True, kw_only=True):
 
 
 class Prometheus(Wire, frozen=True, kw_only=True):
-    address: Annotated[str, msgspec.Meta(pattern="^https?://")]
+    address: Url
 
 
 class AnalysisProvider(Wire, frozen=True, kw_only=True):
@@ -226,7 +232,7 @@ class Metric(Wire, frozen=True, kw_only=True):
     count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     failure_limit: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     consecutive_error_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
-    compare_with: Annotated[str, msgspec.Meta(pattern="^(stable)?$")] = ""
+    compare_with: Literal["", "stable"] = ""
 
 
 class Analysis(Wire, frozen=True, kw_only=True):
@@ -274,7 +280,7 @@ class NetworkPolicyMode(StrEnum):
 
 class EgressPort(Wire, frozen=True, kw_only=True):
     port: Port
-    protocol: Annotated[str, msgspec.Meta(pattern="^(TCP|UDP)$")] = "TCP"
+    protocol: Literal["TCP", "UDP"] = "TCP"
 
 
 class EgressRule(Wire, frozen=True, kw_only=True):

@@ -37,7 +37,10 @@ def _analysis(analysis: Analysis, allowed: AllowedHosts) -> str:
     try:
         allowed.check(analysis.provider.prometheus.address)
     except HostRefused as error:
-        return f"spec.analysis.provider.prometheus.address: {error}"
+        return (
+            f"spec.analysis.provider.prometheus.address: {error}; "
+            "http://HOST:PORT of a Prometheus that the operator may ask is right"
+        )
     names: set[str] = set()
     for index, metric in enumerate(analysis.metrics):
         where = f"spec.analysis.metrics[{index}]"
@@ -58,5 +61,5 @@ def _metric(metric: Metric) -> str:
             if text:
                 expressions.compile(text, variables(metric))
         except Unreadable as error:
-            return f"{field}: {error}"
+            return f"{field}: {error}; a condition such as `result < 0.05` is right"
     return ""

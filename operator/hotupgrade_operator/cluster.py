@@ -24,7 +24,7 @@ from hotupgrade_api.resource import (
 from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator.api_answer import answered, bounded
 from hotupgrade_operator.instant import written
-from hotupgrade_operator.observation import Workload
+from hotupgrade_operator.observation import Container, Workload
 from hotupgrade_operator.pods import Pod
 from hotupgrade_operator.status import Event
 
@@ -48,8 +48,19 @@ class _TemplateMeta(msgspec.Struct):
     annotations: _TemplateAnnotations = msgspec.field(default_factory=_TemplateAnnotations)
 
 
+class _Container(msgspec.Struct):
+    name: str
+    command: tuple[str, ...] | None = None
+    args: tuple[str, ...] | None = None
+
+
+class _PodSpec(msgspec.Struct):
+    containers: tuple[_Container, ...] = ()
+
+
 class _Template(msgspec.Struct):
     metadata: _TemplateMeta = msgspec.field(default_factory=_TemplateMeta)
+    spec: _PodSpec = msgspec.field(default_factory=_PodSpec)
 
 
 class _WorkloadSpec(msgspec.Struct):
@@ -62,9 +73,9 @@ class _WorkloadStatus(msgspec.Struct, rename="camel"):
 
     observed_generation: int | None = None
     replicas: int = 0
-    updated_replicas: int | None = None
+    updated_replicas: int = 0
     current_number_scheduled: int = 0
-    updated_number_scheduled: int | None = None
+    updated_number_scheduled: int = 0
 
 
 class _Workload(msgspec.Struct):
@@ -72,16 +83,17 @@ class _Workload(msgspec.Struct):
     spec: _WorkloadSpec
     status: _WorkloadStatus = msgspec.field(default_factory=_WorkloadStatus)
 
-    def rolling(self) -> bool:
+    def rolling(self, kind: str) -> bool:
         """Whether pods of an older template live, or will by what the controller has not seen yet;
         as `kubectl rollout status` judges."""
         status = self.status
         seen = status.observed_generation
         if seen is not None and seen < self.metadata.generation:
             return True
-        if status.updated_number_scheduled is not None or status.current_number_scheduled:
-            return (status.updated_number_scheduled or 0) < status.current_number_scheduled
-        return status.updated_replicas is not None and status.updated_replicas < status.replicas
+        if kind == "DaemonSet":
+            return status.updated_number_scheduled < status.current_number_scheduled
+        # A count of 0 is left out; a ReplicaSet has none.
+        return kind in ROLLABLE and status.updated_replicas < status.replicas
 
 
 class _Versioned(msgspec.Struct, rename="camel"):
@@ -141,9 +153,13 @@ class Cluster:
         found = msgspec.json.decode(raw, type=_Workload)
         return Workload(
             replicas=found.spec.replicas,
-            rolling=found.rolling(),
+            rolling=found.rolling(ref.kind),
             token=found.spec.template.metadata.annotations.token,
             rollable=ref.kind in ROLLABLE,
+            containers=tuple(
+                Container(each.name, each.command or (), each.args or ())
+                for each in found.spec.template.spec.containers
+            ),
         )
 
     @bounded

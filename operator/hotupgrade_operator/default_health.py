@@ -2,11 +2,11 @@
 asked of one process alone. Whatever the probe says, an agent can read the result."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from hotupgrade_api.resource import Health, HttpGet, TcpSocket
+from hotupgrade_api.resource import Health, HttpGet, Scheme, TcpSocket
 
 Object = dict[str, Any]
 
@@ -62,7 +62,7 @@ def _http_get(asked: Object, port: int) -> HttpGet:
     return HttpGet(
         path=path if path.startswith("/") else f"/{path}",  # as the kubelet takes it
         port=port,
-        scheme=(asked.get("scheme") or "HTTP").upper(),
+        scheme=cast(Scheme, (asked.get("scheme") or "HTTP").upper()),
         headers={header["name"]: header["value"] for header in asked.get("httpHeaders") or []},
     )
 

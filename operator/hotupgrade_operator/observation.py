@@ -12,12 +12,21 @@ from hotupgrade_operator.analysis import Reply
 
 
 @dataclass(frozen=True)
+class Container:
+    """Of the pod template. command: empty where it is the image's."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Workload:
     """replicas: as its spec has them; None where its kind has none, or is not known to us.
 
     rolling: its own rollout is under way, so that pods of two templates live. token: what the
     annotation hotupgrade.io/rolled-for on its pod template holds. rollable: a change of that
-    template replaces its pods.
+    template replaces its pods. containers: of that template; empty where it is not known to us.
     """
 
     found: bool = True
@@ -25,6 +34,7 @@ class Workload:
     rolling: bool = False
     token: str = ""
     rollable: bool = True
+    containers: tuple[Container, ...] = ()
 
 
 @dataclass(frozen=True)

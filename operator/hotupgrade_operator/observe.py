@@ -20,6 +20,7 @@ from hotupgrade_operator.measurer import Measurer
 from hotupgrade_operator.observation import Observation, PodObservation
 from hotupgrade_operator.pods import Pod, Pods
 from hotupgrade_operator.trust import Trust
+from hotupgrade_operator.validation import unreadable
 
 log = logging.getLogger("hotupgrade.operator")
 
@@ -57,7 +58,7 @@ class Observer:
         try:
             spec = msgspec.convert(resource["spec"], HotUpgradeSpec)
         except msgspec.ValidationError as error:
-            malformed = f"cannot read spec: {error}".replace("`$", "`spec")
+            malformed = unreadable(error)
         pods = [pod for pod in self._pods.of(namespace, name) if not pod.ended]
         room = asyncio.Semaphore(MOST_AT_ONCE)
         observed = await asyncio.gather(*(self._pod(pod, spec, room) for pod in pods))

@@ -10,7 +10,14 @@ from enum import Enum
 
 from hotupgrade_api.resource import StrategyType
 from hotupgrade_api.resource_status import HotUpgradeStatus, MetricPhase
-from hotupgrade_operator import analysis, assessment, fallback, requests, rollout
+from hotupgrade_operator import (
+    analysis,
+    assessment,
+    fallback,
+    requests,
+    rollout,
+    workload_validation,
+)
 from hotupgrade_operator.actions import (
     Action,
     Adopt,
@@ -119,7 +126,7 @@ def make(seen: Observation, now: datetime) -> Plan:
         other = fallback.needed(replace(seen, status=status), target, standings, back)
     if not rolling:
         status = rollout.begun(status, target, now)
-    hot = other is None or bool(other.impossible)
+    hot = other is None or other.leaves_the_hot_way
     if goal is Goal.UPGRADE and hot:
         status = rollout.advanced(spec, status, target, standings, now)
     actions: list[Action] = [*_care(seen, standings)]
@@ -149,13 +156,16 @@ def _refusal(seen: Observation) -> tuple[str, str]:
     if seen.malformed:
         return "InvalidSpec", seen.malformed
     if fields := not_implemented(seen.spec):
-        return "NotImplemented", f"cannot act on {', '.join(fields)}: not implemented yet"
+        return (
+            "NotImplemented",
+            f"cannot act on {', '.join(fields)}: not implemented yet; leave it out",
+        )
     if why := invalid(seen.spec, seen.prometheus_allowed):
         return "InvalidSpec", why
     if not seen.workload.found:
-        ref = seen.spec.workload_ref
-        return "WorkloadNotFound", f"cannot find {ref.kind} {ref.name} in {seen.namespace}"
-    return "", ""
+        return "WorkloadNotFound", workload_validation.missing(seen.spec, seen.namespace)
+    why = workload_validation.invalid(seen.spec, seen.workload)
+    return ("InvalidSpec" if why else ""), why
 
 
 def _attempt(seen: Observation, target: Target) -> Attempt:

@@ -1,19 +1,27 @@
 """Pure: what is wrong with a spec that the schema cannot say, and what is not implemented yet."""
 
-import ipaddress
 from collections.abc import Sequence
 
+import msgspec
+
+from hotupgrade_api.artifact_host import host_of
 from hotupgrade_api.resource import (
+    Artifact,
     ArtifactFormat,
+    ArtifactRequires,
     AutoscalingMode,
-    EgressRule,
     HandoffMode,
     HandoffResources,
+    Health,
     HotUpgradeSpec,
     Step,
+    Strategy,
+    StrategyType,
 )
-from hotupgrade_operator import allowed_hosts, analysis_validation
+from hotupgrade_operator import allowed_hosts, analysis_validation, egress_validation
 from hotupgrade_operator.allowed_hosts import AllowedHosts
+
+MOST_CHARACTERS = 100
 
 
 def not_implemented(spec: HotUpgradeSpec) -> list[str]:
@@ -40,12 +48,14 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
     return [field for field, used in checks if used]
 
 
+def unreadable(error: msgspec.ValidationError) -> str:
+    """What the schema let through, and the types do not."""
+    return f"cannot read spec: {error}".replace("`$", "`spec")
+
+
 def invalid(spec: HotUpgradeSpec, allowed: AllowedHosts = allowed_hosts.ANY) -> str:
     """What is wrong, where, and what would be right; empty where nothing is. allowed: the servers
     that the operator may ask."""
-    health = spec.health
-    if health.http_get is None and health.expect.json:
-        return "spec.health.expect.json needs spec.health.httpGet: only an HTTP answer has a body"
     replaces = spec.artifact.replaces if spec.artifact else ""
     if replaces and spec.command and replaces not in spec.command:
         return (
@@ -56,21 +66,50 @@ def invalid(spec: HotUpgradeSpec, allowed: AllowedHosts = allowed_hosts.ANY) -> 
     if (most if isinstance(most, int) else int(most.rstrip("%"))) < 1:
         return f"spec.strategy.maxConcurrent is {most}; 1 or more, or 1% to 100%, is right"
     return (
-        _steps(spec.strategy.steps)
-        or _egress(spec.network_policy.egress)
+        _source(spec.artifact)
+        or _health(spec.health)
+        or _strategy(spec.strategy, spec.artifact)
+        or _steps(spec.strategy.steps)
+        or egress_validation.invalid(spec.network_policy.egress)
         or analysis_validation.invalid(spec, allowed)
     )
 
 
-def _egress(rules: Sequence[EgressRule]) -> str:
-    for index, rule in enumerate(rules):
-        try:
-            ipaddress.ip_network(rule.cidr or "0.0.0.0/0")
-        except ValueError as error:
-            return (
-                f"spec.networkPolicy.egress[{index}].cidr is {rule.cidr!r}: {error}; 10.0.0.0/8, "
-                "or 192.0.2.7/32 for one address, would be right"
-            )
+def _source(artifact: Artifact | None) -> str:
+    if artifact is None or artifact.source is None or host_of(artifact) is not None:
+        return ""
+    http = artifact.source.http
+    url = http.url if http else ""
+    return (
+        f"spec.artifact.source.http.url is {url[:MOST_CHARACTERS]!r}, which names no server; "
+        "http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH is right"
+    )
+
+
+def _health(health: Health) -> str:
+    if health.http_get is None and health.expect.json:
+        return "spec.health.expect.json needs spec.health.httpGet: only an HTTP answer has a body"
+    if health.tcp_socket is not None and health.expect.status is not None:
+        return (
+            "spec.health.expect.status needs spec.health.httpGet: "
+            "a connection to spec.health.tcpSocket has no status"
+        )
+    return ""
+
+
+def _strategy(strategy: Strategy, artifact: Artifact | None) -> str:
+    """What is asked for, and would be ignored."""
+    if strategy.type is StrategyType.ROLLING_UPDATE and strategy.steps:
+        return (
+            "spec.strategy.steps are of a hot upgrade, and spec.strategy.type is RollingUpdate; "
+            "HotIfPossible, HotOnly, or no steps are right"
+        )
+    restart = artifact is not None and artifact.requires is ArtifactRequires.RESTART
+    if restart and strategy.type is StrategyType.HOT_ONLY:
+        return (
+            "spec.artifact.requires is Restart, and spec.strategy.type is HotOnly; "
+            "HotIfPossible or RollingUpdate replaces pods and is right"
+        )
     return ""
 
 

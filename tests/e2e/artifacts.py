@@ -14,8 +14,8 @@ class Artifacts:
     def __init__(self, namespace: Namespace) -> None:
         serve = ["httpd", "-f", "-p", str(ARTIFACTS_PORT), "-h", "/artifacts"]
         namespace.apply(manifests.single_pod(NAME, names.ARTIFACTS, serve, "Always"))
-        address = namespace.until("the artifacts' pod", lambda: _address(namespace))
-        self._url = f"http://{address}:{ARTIFACTS_PORT}"
+        self.address = namespace.until("the artifacts' pod", lambda: _address(namespace))
+        self._url = f"http://{self.address}:{ARTIFACTS_PORT}"
 
     def spec(self, name: str, version: str) -> Object:
         """As spec.artifact: `name` is a file of tests/cluster/images/artifacts.py."""

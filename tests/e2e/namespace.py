@@ -1,6 +1,7 @@
 """One test's namespace: what is in it, and the whole story of it when a wait is over in vain."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -26,6 +27,18 @@ class Namespace:
     def apply(self, *objects: Object) -> None:
         placed = [{**o, "metadata": {**o["metadata"], "namespace": self.name}} for o in objects]
         self.cluster.apply(*placed)
+
+    def refusal(self, manifest: Object, *options: str) -> str:
+        """Why the API server does not take it; empty where it does. Nothing is changed."""
+        command = ["kubectl", "--namespace", self.name, "apply", "--dry-run=server", "-f", "-"]
+        done = subprocess.run(
+            [*command, *options],
+            input=json.dumps(manifest),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stderr if done.returncode else ""
 
     def kubectl(self, *arguments: str) -> str:
         return self.cluster.kubectl("--namespace", self.name, *arguments)

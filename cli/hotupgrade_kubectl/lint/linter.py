@@ -15,7 +15,7 @@ from hotupgrade_api.resource import API_VERSION, GROUP, KIND, HotUpgradeSpec
 from hotupgrade_kubectl.lint import pods, rules, structure
 from hotupgrade_kubectl.lint.document import Document
 from hotupgrade_kubectl.lint.finding import Finding, Path
-from hotupgrade_operator.validation import invalid, not_implemented
+from hotupgrade_operator.validation import invalid, not_implemented, unreadable
 
 SCHEMA: dict[str, Any] = crd.definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
@@ -44,7 +44,10 @@ def _one(document: Document, rest: Sequence[Document]) -> list[Finding]:
         findings = [document.finding(*broken) for broken in rules.broken(document.value, SCHEMA)]
     if findings:
         return findings
-    spec = msgspec.convert(document.value["spec"], HotUpgradeSpec)
+    try:
+        spec = msgspec.convert(document.value["spec"], HotUpgradeSpec)
+    except msgspec.ValidationError as error:
+        return [document.finding(("spec",), unreadable(error))]
     return [*_operators(document, spec), *pods.checked(document, spec, rest)]
 
 
@@ -58,7 +61,7 @@ def _name(document: Document) -> list[Finding]:
 
 def _operators(document: Document, spec: HotUpgradeSpec) -> list[Finding]:
     """What ends in Ready: False."""
-    message = "is not implemented yet: the operator refuses it"
+    message = "is not implemented yet"
     findings = [
         document.finding(tuple(field.split(".")), message, "leave it out")
         for field in not_implemented(spec)
@@ -70,7 +73,7 @@ def _operators(document: Document, spec: HotUpgradeSpec) -> list[Finding]:
 
 def _parted(why: str) -> tuple[Path, str]:
     """The field that the operator's message begins with, and the rest of it."""
-    found = re.match(r"(spec(?:\.\w+|\[\d+\])*) ", why)
+    found = re.match(r"(spec(?:\.\w+|\[\d+\])*):? ", why)
     if found is None:
         return ("spec",), why
     parts = re.findall(r"\w+", found[1])

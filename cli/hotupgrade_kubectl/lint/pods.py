@@ -15,9 +15,9 @@ from hotupgrade_kubectl.lint.finding import Finding, Path, Severity
 from hotupgrade_kubectl.lint.template import Object, Template, pod_of, without_nulls
 from hotupgrade_operator.injected_containers import Injection
 from hotupgrade_operator.injection import NotInjected, inject
+from hotupgrade_operator.workload_validation import ARTIFACT_VARIABLE, can_replace
 
 TEMPLATE: Path = ("spec", "template")
-ARTIFACT_VARIABLE = "HOTUPGRADE_ARTIFACT"  # of the launcher: a shell's text may name it
 
 
 def checked(hot_upgrade: Document, spec: HotUpgradeSpec, rest: Sequence[Document]) -> list[Finding]:
@@ -73,8 +73,7 @@ def _replaces(
     replaces = spec.artifact.replaces if spec.artifact else ""
     container = next(c for c in template.spec.containers if c.name == app)
     words = [*(container.command or spec.command), *container.args]
-    named = any(f"${ARTIFACT_VARIABLE}" in w or f"${{{ARTIFACT_VARIABLE}" in w for w in words)
-    if not replaces or replaces in words or named:
+    if can_replace(replaces, words):
         return []
     message = f"{replaces!r} is no word of the container's command {words}"
     remedy = f"one of its words, or ${ARTIFACT_VARIABLE} in a shell's text"

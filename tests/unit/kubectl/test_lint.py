@@ -1,6 +1,5 @@
 """`kubectl hotupgrade lint`: what is wrong, where, and what would be right."""
 
-import copy
 from typing import Any
 
 import pytest
@@ -10,9 +9,12 @@ from hotupgrade_kubectl.lint.document import documents
 from hotupgrade_kubectl.lint.finding import Finding, Severity
 from hotupgrade_kubectl.lint.linter import lint
 from hotupgrade_kubectl.lint.report import lines, summary
+from tests import wrong_input
 from tests.unit.kubectl.seen import ARTIFACT
+from tests.wrong_input import OF_CLUSTER, OF_OPERATOR, OF_RULES, OF_STRUCTURE, Wrong
 
 Object = dict[str, Any]
+HTTP = {"httpGet": {"port": 8080}}
 HEALTH = {"tcpSocket": {"port": 8080}}
 REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 
@@ -51,13 +53,7 @@ def of_text(text: str) -> list[Finding]:
 
 def changed(path: str, value: Any) -> Object:
     """A right HotUpgrade, with one field set."""
-    whole = copy.deepcopy(hot_upgrade())
-    *way, last = path.split(".")
-    place = whole
-    for part in way:
-        place = place.setdefault(part, {})
-    place[last] = value
-    return whole
+    return wrong_input.changed(hot_upgrade(), {path: value})
 
 
 def test_what_the_cluster_takes_has_no_finding() -> None:
@@ -71,7 +67,6 @@ def test_what_the_cluster_takes_has_no_finding() -> None:
         ("spec.strateggy", {}, "", "unknown field", "strategy"),
         ("spec.frobnicate", 1, "", "unknown field", "one of analysis, artifact"),
         ("spec.artifact.version", 1.8, "", "1.8 is a number", "put it in quotes"),
-        ("spec.artifact.sha256", "abc", "", "'abc' is not of this form", "^[0-9a-f]{64}$"),
         ("spec.artifact.sizeLimitBytes", "12", "", "'12' is text", "leave the quotes away"),
         ("spec.artifact.sizeLimitBytes", 0, "", "0 is out of bounds", "at least 1"),
         ("spec.handoff.drainSeconds", 86401, "", "out of bounds", "at most 86400"),
@@ -111,6 +106,7 @@ def test_spec_that_is_missing_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "at", "message"),
     [
+        ("spec.artifact.sha256", "abc", "spec.artifact.sha256", "64 digits of 0-9 and a-f"),
         ("spec.artifact.source", {}, "spec.artifact.source", "exactly one of http, oci, s3"),
         ("spec.artifact", {"version": "1"}, "spec.artifact", "exactly one of source, platforms"),
         ("spec.artifact.signature", {"cosign": {"key": "k"}}, "spec.artifact", "secretRef, which"),
@@ -136,6 +132,18 @@ def test_cel_rules_are_those_of_the_crd(path: str, value: Any, at: str, message:
     found = findings(changed(path, value))[0]
     assert found.path == at
     assert message in found.message
+
+
+@pytest.mark.parametrize("wrong", [*OF_STRUCTURE, *OF_RULES, *OF_OPERATOR, *OF_CLUSTER], ids=str)
+def test_what_the_cluster_refuses_has_an_error(wrong: Wrong) -> None:
+    found = findings(deployment(), wrong_input.changed(hot_upgrade(health=HTTP), wrong.changes))
+    assert [each for each in found if each.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("wrong", [*OF_RULES, *OF_OPERATOR], ids=str)
+def test_it_is_told_in_the_words_of_the_cluster(wrong: Wrong) -> None:
+    found = findings(wrong_input.changed(hot_upgrade(health=HTTP), wrong.changes))[0]
+    assert wrong.says[-1] in f"{found.path} {found.message}; {found.remedy}"
 
 
 def test_rule_about_a_change_says_nothing_of_a_manifest() -> None:
