@@ -156,6 +156,21 @@ def test_what_the_operator_may_write_is_confined_by_a_policy_that_is_bound(
     assert "Deny" in binding["validationActions"]
 
 
+def test_what_an_author_delegates_is_checked_by_a_policy_that_is_bound(
+    rendered: list[Object],
+) -> None:
+    found = {o["kind"]: o for o in rendered if o["metadata"]["name"] == "hotupgrade-authors"}
+    policy = found["ValidatingAdmissionPolicy"]["spec"]
+    (rule,) = policy["matchConstraints"]["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["CREATE", "UPDATE"], ["hotupgrades"])
+    assert policy["failurePolicy"] == "Fail"
+    binding = found["ValidatingAdmissionPolicyBinding"]["spec"]
+    assert (binding["policyName"], binding["validationActions"][0]) == (
+        "hotupgrade-authors",
+        "Deny",
+    )
+
+
 def test_agents_port_is_the_one_that_the_network_policy_opens() -> None:
     rendered = objects("agent.port=19440")
     egress = one("NetworkPolicy", rendered)["spec"]["egress"]
