@@ -15,9 +15,22 @@ class WatchEnded(Exception):
     """The API server cannot go on from our version: list anew."""
 
 
+class _Version(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Versioned(msgspec.Struct):
+    metadata: _Version
+
+
 class Event(msgspec.Struct):
     type: str  # ADDED, MODIFIED, DELETED, BOOKMARK
-    object: msgspec.Raw
+    object: msgspec.Raw  # of a BOOKMARK it has a version, and fields that are null
+
+    @property
+    def version(self) -> str:
+        """Where a watch goes on from."""
+        return msgspec.json.decode(self.object, type=_Versioned).metadata.resource_version
 
 
 class _Failure(msgspec.Struct):

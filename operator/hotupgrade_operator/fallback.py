@@ -30,12 +30,20 @@ class Cause(Enum):
     UNDER_WAY = "RolloutUnderWay"
 
 
+BY_REQUEST = (Cause.ROLLING_UPDATE, Cause.REQUIRES_RESTART)
+
+
 @dataclass(frozen=True)
 class Fallback:
     cause: Cause
     message: str
     token: str  # what the pod template's annotation is to hold
     impossible: str = ""  # why it cannot be done
+
+    @property
+    def leaves_the_hot_way(self) -> bool:
+        """Whether the pods that can be upgraded hot are: where the others cannot be helped."""
+        return bool(self.impossible) and self.cause not in BY_REQUEST
 
 
 def needed(seen: Observation, target: Target, standings: Standings, back: bool) -> Fallback | None:

@@ -249,11 +249,13 @@ class Pods:
             _request_timeout=WATCH_SECONDS + 30,
         )
         async for event in events(response):
+            version = event.version
+            if event.type == "BOOKMARK":
+                continue
             pod = msgspec.json.decode(event.object, type=Pod)
-            version = pod.metadata.resource_version
             if event.type == "DELETED":
                 self.gone(pod)
-            elif event.type != "BOOKMARK":
+            else:
                 self.learn(pod)
         return version
 

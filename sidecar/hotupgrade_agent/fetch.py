@@ -12,7 +12,7 @@ from hotupgrade_agent.store import Store
 from hotupgrade_agent.upgrade import Failed
 from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.launcher_messages import Program
-from hotupgrade_api.resource import Artifact, ArtifactFormat, ArtifactRequires
+from hotupgrade_api.resource import Artifact, ArtifactFormat
 
 CHUNK_BYTES = 256 << 10
 CONNECT_SECONDS = 10.0
@@ -52,10 +52,6 @@ def unsupported(artifact: Artifact) -> list[str]:
         ("artifact.secretRef", artifact.secret_ref is not None),
         ("artifact.platforms", bool(artifact.platforms)),
         (f"artifact.format {artifact.format}", artifact.format in packed),
-        (
-            f"artifact.requires {artifact.requires}",
-            artifact.requires is not ArtifactRequires.NOTHING,
-        ),
     ]
     return [field for field, used in checks if used]
 

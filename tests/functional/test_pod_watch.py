@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from hotupgrade_demo.api_server import ApiServer, kind_of
+from hotupgrade_operator.api_watch import Event
 from hotupgrade_operator.pods import Pods
 from tests.functional.operator_parts import embedded_api, until
 
@@ -78,3 +79,8 @@ async def test_answer_to_a_write_is_not_undone_by_an_older_event() -> None:
         pods.learn(newer)
         pods.learn(same)
         assert pods.of("default", "web") == [newer]
+
+
+def test_bookmark_has_a_version_and_no_pod() -> None:
+    raw = b'{"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "7", "creationTimestamp": null}, "spec": {"containers": null}}}'  # noqa: E501
+    assert msgspec.json.decode(raw, type=Event).version == "7"

@@ -8,7 +8,6 @@ from hotupgrade_api.agent_messages import UpgradeCommand
 from hotupgrade_api.resource import (
     Artifact,
     ArtifactFormat,
-    ArtifactRequires,
     CosignSignature,
     HttpSource,
     PlatformArtifact,
@@ -62,7 +61,6 @@ def test_a_command_out_of_bounds_is_refused(change: dict[str, object]) -> None:
         ),
         (Artifact(format=ArtifactFormat.TAR_GZ), "artifact.format TarGz"),
         (Artifact(format=ArtifactFormat.TAR_ZST), "artifact.format TarZst"),
-        (Artifact(requires=ArtifactRequires.RESTART), "artifact.requires Restart"),
     ],
 )
 def test_what_an_agent_cannot_honour_is_named(artifact: Artifact, field: str) -> None:
