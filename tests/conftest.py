@@ -1,8 +1,20 @@
 """In CI a test that should have run and was skipped is a failure."""
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """A shell has its background jobs ignore these, and what a test starts would inherit that. In a
+    container nothing does."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
