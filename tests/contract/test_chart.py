@@ -136,7 +136,9 @@ def test_only_pods_that_ask_for_it_pass_the_webhook_and_none_waits_for_it(
     assert "caBundle" not in webhook["clientConfig"]  # the operator's to write
 
 
-@pytest.mark.parametrize("resource", ["pods", "deployments", "networkpolicies"])
+@pytest.mark.parametrize(
+    "resource", ["pods", "deployments", "networkpolicies", "mutatingwebhookconfigurations"]
+)
 def test_what_the_operator_may_write_is_confined_by_a_policy_that_is_bound(
     resource: str, rendered: list[Object]
 ) -> None:
