@@ -38,9 +38,10 @@ def _one_of(*names: str) -> Schema:
 
 
 KEPT = "is immutable: keep it as it was"
-# What is of no such form is told in words: the API server would show the expression alone. Only of
-# texts with a bound: the API server refuses a schema whose rules may cost too much.
+# What is of no such form is told in words. By the API server, too, where the text has a bound: it
+# refuses a schema whose rules may cost too much, and else shows the expression alone.
 FORMS = {
+    "^(100|[1-9]?[0-9])%$": "a whole number, or 0% to 100%, is right",
     "^[0-9a-f]{64}$": "64 digits of 0-9 and a-f are right, as sha256sum prints them",
     "^https?://": "http://HOST/... or https://HOST/... is right",
     "^/": "a path that begins with / is right",

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 
+from hotupgrade_api.crd import FORMS
 from hotupgrade_kubectl.lint.finding import Path
 
 Schema = dict[str, Any]
@@ -78,7 +79,7 @@ def _told(error: Any) -> list[Wrong]:
         case "anyOf":
             return [(path, f"{_shown(value)} is {_type(value)}", "a whole number, or text")]
         case "pattern":
-            return [(path, f"{_shown(value)} is not of this form", bound)]
+            return [(path, f"{_shown(value)} is not of this form", FORMS.get(bound, bound))]
     limit = BOUNDS[error.validator].format(bound)
     if error.schema.get("exclusiveMinimum") and error.validator == "minimum":
         limit = f"more than {bound}"

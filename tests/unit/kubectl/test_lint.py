@@ -72,7 +72,7 @@ def test_what_the_cluster_takes_has_no_finding() -> None:
         ("spec.handoff.drainSeconds", 86401, "", "out of bounds", "at most 86400"),
         ("spec.handoff.mode", "transparent", "", "is unknown", "Transparent"),
         ("spec.health.periodSeconds", 0, "", "out of bounds", "more than 0"),
-        ("spec.strategy.maxConcurrent", "200%", "", "not of this form", "%"),
+        ("spec.strategy.maxConcurrent", "200%", "", "not of this form", "0% to 100%"),
         ("spec.strategy.maxConcurrent", 1.5, "", "1.5 is a number", "a whole number, or text"),
         ("spec.command", "/app/server", "", "is text", "a list"),
         ("spec.paused", "yes", "", "'yes' is text", "true or false"),
