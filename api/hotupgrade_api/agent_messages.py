@@ -184,6 +184,7 @@ class AgentStatus(Wire, frozen=True, kw_only=True):
     token: str = ""
     hot_upgrade_uid: str = ""  # whose commands it takes; empty: nobody's yet
     trust: str = ""  # digest of the CA bundle in force, see trust_digest
+    store_room_bytes: int | None = None  # for what is still to be fetched; None: an older agent
     v: int = 1
 
 

@@ -36,6 +36,23 @@ class FailedPod(Wire, frozen=True, kw_only=True):
     message: str = ""
 
 
+class PreflightLevel(StrEnum):
+    PASSED = "Pass"
+    WARN = "Warn"  # an upgrade goes on; somebody should have looked at it before
+    BLOCK = "Block"  # no hot upgrade of these pods
+
+
+class PreflightFinding(Wire, frozen=True, kw_only=True):
+    """What one check found in so many pods, of which `pod` is the first, or in a field."""
+
+    check: str  # PodsCapable, MemoryHeadroom, ...
+    level: str  # Pass, Warn, Block
+    pod: str = ""
+    pods: int = 0
+    field: str = ""  # of the workload
+    message: str = ""
+
+
 class Weights(Wire, frozen=True, kw_only=True):
     stable: int = 100
     update: int = 0
@@ -91,6 +108,7 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     fallback_revision: str = ""  # new pods boot it: the workload is being rolled to it
     fallback_pods: int = 0  # that were brought to the revision by that rollout
     failed_pods: list[FailedPod] = []  # at most 20
+    preflight: list[PreflightFinding] = []  # the gravest first, at most 20
     weights: Weights = Weights()
     rejected_revision: str = ""  # failed; applying the same spec again does not restart it
     rejected_generation: int = 0  # of the spec that it failed for

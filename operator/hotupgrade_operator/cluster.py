@@ -22,6 +22,7 @@ from hotupgrade_api.resource import (
     WorkloadRef,
 )
 from hotupgrade_api.resource_status import HotUpgradeStatus
+from hotupgrade_operator import pod_template
 from hotupgrade_operator.api_answer import answered, bounded
 from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Container, Workload
@@ -160,6 +161,7 @@ class Cluster:
                 Container(each.name, each.command or (), each.args or ())
                 for each in found.spec.template.spec.containers
             ),
+            template=pod_template.read(raw),
         )
 
     @bounded

@@ -12,10 +12,12 @@ from hotupgrade_api.resource_status import (
     HotUpgradeStatus,
     MetricPhase,
     Phase,
+    PreflightLevel,
 )
-from hotupgrade_operator import analysis
+from hotupgrade_operator import analysis, memory_headroom
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
 from hotupgrade_operator.plan import Goal, Plan
+from hotupgrade_operator.preflight import MEMORY, gravest
 from hotupgrade_operator.target import entry, is_rejected
 
 TROUBLE = (
@@ -58,6 +60,10 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
     elif plan.rolling:
         text = "the workload's own rollout comes first: a revision holds for one image"
         ready = Fact("False", "WorkloadRolling", text)
+    elif _held_back(seen, plan):
+        short = [finding for finding in after.preflight if finding.check == MEMORY]
+        text = f"{progress}; {gravest(short)[2]}"
+        ready = Fact("False", "Preflight", text)
     elif plan.overdue:
         deadline = seen.spec.progress_deadline_seconds
         text = f"nothing moved for {deadline} s; {progress}"
@@ -89,6 +95,7 @@ def facts(seen: Observation, after: HotUpgradeStatus, plan: Plan, done: bool) ->
         "Superseded": _superseded(plan),
         "Degraded": _degraded(plan),
         "NetworkReady": _network(plan),
+        "Preflight": _preflight(plan, after),
     }
 
 
@@ -196,6 +203,27 @@ def _network(plan: Plan) -> Fact:
     if found is None:
         return Fact("Unknown", "NotLooked")
     return Fact(found.status, found.reason, found.message)
+
+
+def _preflight(plan: Plan, after: HotUpgradeStatus) -> Fact:
+    """Whether a hot upgrade could start, or could have: it is looked at in quiet times, too."""
+    if plan.goal is Goal.REFUSE or not plan.count(*Standing) - plan.count(Standing.ABSENT):
+        return Fact("Unknown", "NotLooked")
+    level, check, text = gravest(after.preflight)
+    if level is PreflightLevel.BLOCK:
+        return Fact("False", check, text)
+    if level is PreflightLevel.WARN:
+        return Fact("True", "Warnings", text)
+    return Fact("True", "Passed")
+
+
+def _held_back(seen: Observation, plan: Plan) -> bool:
+    """Whether all that is left to be started waits for memory."""
+    if plan.goal is not Goal.UPGRADE or plan.count(Standing.RUNNING):
+        return False
+    waiting = [pod for pod, found in plan.standings if found is Standing.WAITING]
+    short = [memory_headroom.is_short(pod, seen.spec.handoff) for pod in waiting]
+    return bool(short) and all(short)
 
 
 def _degraded(plan: Plan) -> Fact:

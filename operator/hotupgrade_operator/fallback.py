@@ -12,6 +12,7 @@ from enum import Enum
 
 from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.resource import ArtifactRequires, StrategyType
+from hotupgrade_operator import memory_headroom
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
 from hotupgrade_operator.target import Target
 
@@ -26,6 +27,7 @@ class Cause(Enum):
     REQUIRES_RESTART = "RequiresRestart"  # artifact.requires
     NOT_INJECTED = "NotInjected"
     NOT_CAPABLE = "NotHotCapable"
+    MEMORY_HEADROOM = "MemoryHeadroom"  # the limit leaves no room for a second process
     HAND_OVER_FAILED = "HandOverFailed"  # in fallbackAfter pods, though the binary is healthy
     UNDER_WAY = "RolloutUnderWay"
 
@@ -100,6 +102,10 @@ def _cause(seen: Observation, standings: Standings, back: bool) -> tuple[Cause, 
         if found is Standing.NOT_CAPABLE:
             why = pod.agent.reason if pod.agent else ""
             return Cause.NOT_CAPABLE, f"{pod.name}: {why}"
+        if found is Standing.WAITING and memory_headroom.is_short(pod, seen.spec.handoff):
+            # Without the figures: they change all the time, and Preflight has them.
+            why = "its memory limit leaves no room for a second process"
+            return Cause.MEMORY_HEADROOM, f"{pod.name}: {why}"
     failed = [pod for pod, found in standings if hand_over_failed(pod, found)]
     if failed and len(failed) >= min(strategy.fallback_after, len(standings)):
         progress = failed[0].agent.progress if failed[0].agent else None

@@ -9,6 +9,7 @@ from hotupgrade_api.resource_status import HotUpgradeStatus
 from hotupgrade_operator import allowed_hosts
 from hotupgrade_operator.allowed_hosts import AllowedHosts
 from hotupgrade_operator.analysis import Reply
+from hotupgrade_operator.pod_template import PodTemplate
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Workload:
     token: str = ""
     rollable: bool = True
     containers: tuple[Container, ...] = ()
+    template: PodTemplate | None = None  # None: it could not be read
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class PodObservation:
     started: bool = True  # its containers run, and it has an IP
     injected: bool = True
     refused: str = ""  # why injection left it alone, where it did
+    probe_note: str = ""  # why its readiness probe is no dark probe, where it is none
     revision_label: str = ""
     version_annotation: str = ""
     agent: AgentStatus | None = None

@@ -107,6 +107,7 @@ class Observer:
             started=pod.started,
             injected=injected,
             refused=refused,
+            probe_note=record.health,
             revision_label=pod.revision,
             version_annotation=pod.metadata.annotations.version,
             agent=agent,

@@ -14,6 +14,7 @@ from hotupgrade_operator import (
     analysis,
     assessment,
     fallback,
+    memory_headroom,
     requests,
     rollout,
     workload_validation,
@@ -277,6 +278,8 @@ def _upgrade(
         elif found is Standing.HELD:
             actions += _steer(pod, target, stage, over)
         elif found is Standing.WAITING and room > 0:
+            if memory_headroom.is_short(pod, seen.spec.handoff):
+                continue
             room -= 1
             actions.append(_start(seen, pod, target, stage.held))
         elif found is Standing.FAILED and _may_try_again(pod, seen, target, now):

@@ -11,6 +11,7 @@ from hotupgrade_operator.conditions import Fact, complete, facts, failed_pods, p
 from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Observation, Standing
 from hotupgrade_operator.plan import Goal, Plan
+from hotupgrade_operator.preflight import preflight
 from hotupgrade_operator.requests import rejected
 from hotupgrade_operator.rollout import weight_of
 from hotupgrade_operator.target import REJECTED, STABLE, Target, entry
@@ -41,6 +42,7 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         update_revision=before.update_revision if plan.rolling else plan.target.revision,
         update_version=before.update_version if plan.rolling else plan.target.version,
         failed_pods=failed_pods(plan)[:MOST_FAILED_PODS],
+        preflight=preflight(seen, plan),
         weights=_weights(plan),
         fallback_revision=_fallback_revision(plan),
         fallback_pods=plan.count(Standing.DONE) if plan.fallback else 0,

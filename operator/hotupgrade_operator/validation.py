@@ -41,7 +41,7 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
             "spec.handoff.mode",
             spec.handoff.mode not in (HandoffMode.AUTO, HandoffMode.TRANSPARENT),
         ),
-        ("spec.handoff.resources", spec.handoff.resources is not HandoffResources.CHECK),
+        ("spec.handoff.resources", spec.handoff.resources is HandoffResources.RESIZE),
         ("spec.trafficRouting", spec.traffic_routing is not None),
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]

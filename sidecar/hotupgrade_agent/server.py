@@ -277,6 +277,7 @@ class Server:
             token=token,
             hot_upgrade_uid=self._owner(),
             trust=trust_digest(self._trusted()),
+            store_room_bytes=self._store.room_bytes(),
         )
 
 

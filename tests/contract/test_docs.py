@@ -9,6 +9,7 @@ import pytest
 
 from hotupgrade_api.agent_messages import FailureReason
 from hotupgrade_api.resource_status import Phase
+from hotupgrade_operator import preflight, template_findings
 from hotupgrade_operator.observation import Standing
 from hotupgrade_operator.validation import not_implemented
 
@@ -50,6 +51,18 @@ def test_every_standing_of_a_pod_is_explained(standing: str) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
 def test_every_condition_and_reason_of_the_operator_is_explained(module: Path) -> None:
     assert not {word for word in words_of(module) if f"`{word}`" not in TROUBLESHOOT}
+
+
+CHECKS = (
+    *(preflight.CAPABLE, preflight.MEMORY, preflight.DISK, preflight.NETWORK),
+    *(preflight.DARK_PROBE, template_findings.PROBES, template_findings.HOOKS),
+    *(template_findings.VOLUMES, template_findings.PORTS),
+)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_every_check_of_preflight_is_explained(check: str) -> None:
+    assert f"| `{check}` |" in TROUBLESHOOT
 
 
 def test_every_field_that_is_refused_for_now_is_listed() -> None:

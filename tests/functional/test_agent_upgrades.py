@@ -175,6 +175,13 @@ def test_held_upgrade_that_sickens_is_taken_back(pod: Pod, artifacts: Artifacts)
     assert (progress["state"], progress["reason"]) == ("failed", "ProcessExited"), progress
 
 
+def test_room_that_an_artifact_leaves_in_the_store_is_told(pod: Pod, artifacts: Artifacts) -> None:
+    before = pod.status()["storeRoomBytes"]
+    pod.upgrade("r2", f"{artifacts.url}/v2", go_server("v2"), health=health(pod))
+    assert pod.finished("u-r2")["state"] == "committed"
+    assert pod.status()["storeRoomBytes"] <= before - go_server("v2").stat().st_size
+
+
 def test_command_for_another_pod_is_refused(pod: Pod, artifacts: Artifacts) -> None:
     file = go_server("v2")
     status, answer = pod.upgrade("r2", f"{artifacts.url}/v2", file, podUid="another")
