@@ -10,7 +10,15 @@ import msgspec
 from kubernetes.aio import client
 
 from hotupgrade_api.request import Request
-from hotupgrade_api.resource import ANNOTATION_REQUEST, API_VERSION, GROUP, KIND, LABEL_NAME, PLURAL
+from hotupgrade_api.resource import (
+    ANNOTATION_REQUEST,
+    API_VERSION,
+    GROUP,
+    KIND,
+    LABEL_NAME,
+    PLURAL,
+    WorkloadRef,
+)
 from hotupgrade_kubectl.objects import Event, HotUpgrade, Pod, Snapshot
 from hotupgrade_kubectl.processes import Processes, read
 
@@ -85,7 +93,7 @@ class Cluster:
 
     async def snapshot(self, name: str) -> Snapshot:
         hot_upgrade, pods, events = await asyncio.gather(
-            self.hot_upgrade(name), self._pods(name), self._events(name)
+            self.hot_upgrade(name), self.pods(name), self._events(name)
         )
         return Snapshot(hot_upgrade, tuple(pods), tuple(events))
 
@@ -117,7 +125,15 @@ class Cluster:
         place = (GROUP, API_VERSION, self._namespace, PLURAL, name, body)
         await _answer(what, patch, *place, _content_type=MERGE)
 
-    async def _pods(self, name: str) -> list[Pod]:
+    async def workload(self, ref: WorkloadRef) -> bytes:
+        """The object as the API server has it: one of apps/v1."""
+        what = f"read {ref.kind} {ref.name} in namespace {self._namespace}"
+        get = self._custom.get_namespaced_custom_object_without_preload_content
+        place = ("apps", "v1", self._namespace, f"{ref.kind.lower()}s", ref.name)
+        return await _answer(what, get, *place)
+
+    async def pods(self, name: str) -> list[Pod]:
+        """Those that carry the HotUpgrade's label."""
         what = f"list the pods in namespace {self._namespace}"
         get = self._core.list_namespaced_pod_without_preload_content
         selector = f"{LABEL_NAME}={name}"

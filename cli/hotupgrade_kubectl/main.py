@@ -8,8 +8,6 @@ import argparse
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
@@ -17,12 +15,10 @@ from rich.console import Console
 from hotupgrade_api.request import Verb
 from hotupgrade_kubectl import commands
 from hotupgrade_kubectl.cluster import CannotReach, Cluster, NotFound
+from hotupgrade_kubectl.cluster_lint import CannotTell
 from hotupgrade_kubectl.commands import CannotAsk
 from hotupgrade_kubectl.connection import CannotConnect, Where, connect
-from hotupgrade_kubectl.lint import report
-from hotupgrade_kubectl.lint.document import Document, documents
-from hotupgrade_kubectl.lint.finding import Finding, Severity
-from hotupgrade_kubectl.lint.linter import hot_upgrades, lint
+from hotupgrade_kubectl.linting import CannotLint, run_cluster, run_offline
 
 PROGRAM = "kubectl hotupgrade"
 TIMEOUT_SECONDS = 30.0
@@ -34,10 +30,6 @@ VERBS = {
     Verb.RETRY: "try a rejected revision once more",
     Verb.UNDO: "go back to the stable revision before this one",
 }
-
-
-class CannotLint(Exception):
-    """A file cannot be read, or nothing in the files is to be checked."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,8 +58,13 @@ def parser() -> argparse.ArgumentParser:
             asked.add_argument("--full", action="store_true", help="skip every step that is left")
         asked.add_argument("--timeout", type=_seconds, default=TIMEOUT_SECONDS, metavar="SECONDS")
         asked.add_argument("--no-wait", action="store_true", help="for the operator to act on it")
-    linter = verbs.add_parser("lint", parents=[output], help="check manifests, without a cluster")
-    linter.add_argument("files", nargs="+", metavar="FILE", help="YAML or JSON; - reads stdin")
+    linter = verbs.add_parser("lint", parents=[where, output], help="check manifests, offline")
+    linter.add_argument(
+        "targets", nargs="+", metavar="FILE", help="YAML or JSON, - reads stdin; NAME: --cluster"
+    )
+    linter.add_argument(
+        "--cluster", action="store_true", help="also what a hot upgrade would meet there"
+    )
     return whole
 
 
@@ -82,13 +79,16 @@ async def run(arguments: argparse.Namespace, stdout: TextIO, stderr: TextIO) -> 
     """The exit code."""
     console = commands.console_for(stdout)
     try:
-        if arguments.verb == "lint":
-            return run_lint(arguments.files, arguments.output == "json", console)
         where = Where(arguments.kubeconfig, arguments.context, arguments.namespace)
+        if arguments.verb == "lint":
+            as_json = arguments.output == "json"
+            if arguments.cluster:
+                return await run_cluster(arguments.targets, where, as_json, console)
+            return run_offline(arguments.targets, as_json, console)
         api, namespace = await connect(where)
         async with api:
             await _speak(Cluster(api, namespace), arguments, console)
-    except (CannotConnect, CannotReach, NotFound, CannotAsk) as error:
+    except (CannotConnect, CannotReach, NotFound, CannotAsk, CannotTell) as error:
         print(f"{PROGRAM}: {error}", file=stderr)
         return 1
     except CannotLint as error:
@@ -116,31 +116,6 @@ async def _speak(cluster: Cluster, arguments: argparse.Namespace, console: Conso
                 verb = Verb.PROMOTE_FULL
             seconds = 0.0 if arguments.no_wait else arguments.timeout
             await commands.ask(cluster, console, arguments.name, verb, seconds)
-
-
-def run_lint(files: Sequence[str], as_json: bool, console: Console) -> int:
-    """1 where there is an error. Raises CannotLint."""
-    found: list[Document] = []
-    findings: list[Finding] = []
-    for file in files:
-        try:
-            text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotLint(f"cannot read {file}: {error}") from error
-        more, wrong = documents(file, text)
-        found += more
-        findings += wrong
-    checked = hot_upgrades(found)
-    if not checked and not findings:
-        raise CannotLint(f"cannot lint: no HotUpgrade is in {', '.join(files)}")
-    findings += lint(found)
-    if as_json:
-        commands.show_json(console, findings)
-    else:
-        for line in report.lines(findings):
-            console.print(line)
-        console.print(report.summary(len(checked), findings))
-    return 1 if any(each.severity is Severity.ERROR for each in findings) else 0
 
 
 def main() -> None:

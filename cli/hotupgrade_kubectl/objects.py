@@ -4,8 +4,10 @@ from typing import Annotated
 
 import msgspec
 
+from hotupgrade_api.injection_record import InjectionRecord
 from hotupgrade_api.pod_layout import AGENT_CONTAINER, METRICS_PORT_NAME
 from hotupgrade_api.resource import (
+    ANNOTATION_INJECTED,
     ANNOTATION_REQUEST,
     ANNOTATION_VERSION,
     IMAGE_REVISION,
@@ -70,6 +72,7 @@ class _PodLabels(msgspec.Struct, frozen=True):
 
 class _PodAnnotations(msgspec.Struct, frozen=True):
     version: str = msgspec.field(default="", name=ANNOTATION_VERSION)
+    injected: str = msgspec.field(default="", name=ANNOTATION_INJECTED)
 
 
 class _PodMetadata(msgspec.Struct, frozen=True, rename="camel"):
@@ -125,6 +128,18 @@ class Pod(msgspec.Struct, frozen=True):
     @property
     def version(self) -> str:
         return self.metadata.annotations.version
+
+    @property
+    def is_injected(self) -> bool:
+        return any(c.name == AGENT_CONTAINER for c in self.spec.init_containers)
+
+    @property
+    def record(self) -> InjectionRecord:
+        """What injection noted on it; nothing where that cannot be read."""
+        try:
+            return msgspec.json.decode(self.metadata.annotations.injected, type=InjectionRecord)
+        except msgspec.DecodeError:
+            return InjectionRecord()
 
     @property
     def state(self) -> str:

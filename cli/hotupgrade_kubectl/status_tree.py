@@ -7,7 +7,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 from hotupgrade_api.resource import Step
-from hotupgrade_api.resource_status import Condition, MetricStatus
+from hotupgrade_api.resource_status import Condition, MetricStatus, PreflightLevel
+from hotupgrade_kubectl import preflight
 from hotupgrade_kubectl.ages import age
 from hotupgrade_kubectl.objects import Event, HotUpgrade, Pod, Snapshot, titled
 from hotupgrade_kubectl.processes import told
@@ -39,6 +40,8 @@ def render(seen: Snapshot, now: datetime) -> Tree:
             _steps(tree, hot_upgrade, now)
     _branch(tree, "analysis", (_metric(m) for m in hot_upgrade.status.analysis))
     _branch(tree, "pods", _pods(seen))
+    troubles = [f for f in hot_upgrade.status.preflight if f.level != PreflightLevel.PASSED]
+    _branch(tree, "preflight", preflight.lines(troubles))
     _branch(tree, "conditions", (_condition(c, now) for c in _telling(hot_upgrade)))
     _branch(tree, "events", (_event(e, now) for e in seen.events[-MOST_EVENTS:]))
     return tree

@@ -264,6 +264,51 @@ async def test_lints_exit_code_tells_whether_there_is_an_error(
     assert [each["severity"] for each in found] == (["warning"] if code == 0 else ["error"])
 
 
+async def test_preflight_of_the_cluster_is_what_the_operator_found(operated: Plugin) -> None:
+    plain = {"name": "web-a", "uid": "a", "labels": {"hotupgrade.io/name": "web"}}
+    runs = {"phase": "Running", "podIP": "127.0.0.1"}
+    await operated.server.put(kind_of("pods"), "shop", {"metadata": plain, "status": runs})
+    await until(lambda: "PodsCapable" in json.dumps(operated.status.get("preflight")))
+    found = await operated.run("lint", "--cluster", "web")
+    assert found.code == 1, found.error
+    assert "shop/web: Block: PodsCapable: web-a: it has no launcher" in found.output
+    whole = json.loads((await operated.run("lint", "--cluster", "web", "-o", "json")).output)
+    assert whole["preflight"]["shop/web"][0]["check"] == "PodsCapable"
+    assert "Block: PodsCapable: web-a" in (await operated.run("status", "web")).output
+
+
+async def test_name_that_no_operator_looked_at_is_told_to_be_one(plugin: Plugin) -> None:
+    told = await plugin.run("lint", "--cluster", "web")
+    assert (told.code, told.output) == (1, "")
+    assert "cannot tell of web: " in told.error
+    assert (await plugin.run("lint", "--cluster", "nobody")).code == 1
+
+
+async def test_manifest_is_held_against_the_cluster_and_nothing_is_written(
+    plugin: Plugin, tmp_path: Path
+) -> None:
+    manifest = {
+        "apiVersion": "hotupgrade.io/v1alpha1",
+        "kind": "HotUpgrade",
+        "metadata": {"name": "web"},
+        "spec": SPEC,
+    }
+    file = tmp_path / "web.json"
+    file.write_text(json.dumps(manifest))
+    hook = {"containers": [{"name": "web", "lifecycle": {"preStop": {"exec": {}}}}]}
+    workload: Object = {"metadata": {"name": "web"}, "spec": {"template": {"spec": hook}}}
+    await plugin.server.put(kind_of("deployments"), "shop", workload)
+    writes = plugin.server.writes.total()
+    found = await plugin.run("lint", "--cluster", str(file))
+    assert found.code == 0, found.output
+    assert "HotUpgrades checked: 1" in found.output
+    assert "shop/web: Warn: PreStopHooks: " in found.output
+    elsewhere = await plugin.run("lint", "--cluster", str(file), "-n", "elsewhere")
+    assert elsewhere.code == 1
+    assert "elsewhere/web: Block: Workload: Deployment web is neither" in elsewhere.output
+    assert plugin.server.writes.total() == writes
+
+
 async def test_what_holds_no_hot_upgrade_is_not_called_right(tmp_path: Path) -> None:
     file = tmp_path / "map.yaml"
     file.write_text("kind: ConfigMap\n")
