@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/hotupgrade
-# The test cluster's node is a build of Kubernetes itself: not ours to vet, and too large.
-GO_MODULES := $(dir $(shell git ls-files '*go.mod' ':!tests/cluster/kubebox'))
+# The test cluster's parts are builds of Kubernetes and Istio: not ours to vet, and too large.
+GO_MODULES := $(dir $(shell git ls-files '*go.mod' ':!tests/cluster/kubebox' ':!tests/cluster/istiod'))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 KUBERNETES := 1.34 1.37  # the oldest that the chart takes, and the one that e2e runs
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.cluster import versions
+from tests.cluster import istio, versions
 from tests.cluster.cache import cached, digest, digest_of_files
 from tests.go_tools import binary
 
@@ -26,7 +26,9 @@ VERSION_PACKAGE = "k8s.io/component-base/version"
 
 
 def build() -> list[Path]:
-    """Every program, by path."""
+    """Every program of the node, by path; and what only tests start that ask for it, into the
+    cache."""
+    istio.build()
     kubebox_key = digest_of_files(KUBEBOX / name for name in ("go.mod", "go.sum", "main.go"))
     kubebox = cached("kubebox", kubebox_key, _kubebox)
     containerd = cached("containerd", digest(versions.CONTAINERD, NO_SNAPSHOTTERS), _containerd)
