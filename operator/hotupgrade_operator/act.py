@@ -18,6 +18,7 @@ from hotupgrade_operator import metrics
 from hotupgrade_operator.actions import (
     Action,
     Adopt,
+    MoveTraffic,
     PodAction,
     Promote,
     PublishRevision,
@@ -31,6 +32,7 @@ from hotupgrade_operator.agents import AgentRefused, Agents, AgentUnreachable
 from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.observation import Observation
 from hotupgrade_operator.pods import Pods
+from hotupgrade_operator.routes import Routes
 from hotupgrade_operator.trust import Trust
 
 log = logging.getLogger("hotupgrade.operator")
@@ -40,11 +42,14 @@ NOT_FOUND = 404
 
 
 class Actor:
-    def __init__(self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust) -> None:
+    def __init__(
+        self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust, routes: Routes
+    ) -> None:
         self._cluster = cluster
         self._agents = agents
         self._pods = pods
         self._trust = trust
+        self._routes = routes
 
     async def carry_out(
         self, actions: tuple[Action, ...], seen: Observation, addresses: dict[str, str]
@@ -55,6 +60,9 @@ class Actor:
         for action in actions:
             if isinstance(action, Roll):
                 await self._roll(action, seen)
+                continue
+            if isinstance(action, MoveTraffic):
+                await self._move(action, seen)
                 continue
             by_pod.setdefault(action.pod.name, []).append(action)
         room = asyncio.Semaphore(MOST_AT_ONCE)
@@ -78,6 +86,20 @@ class Actor:
             log.warning("cannot roll %s %s/%s: %s", ref.kind, seen.namespace, ref.name, error)
             result = "error"
         metrics.COMMANDS.labels("Roll", result).inc()
+
+    async def give_back(self, namespace: str, name: str) -> bool:
+        """What routes hold of a HotUpgrade that is gone. Says whether nothing is left of it."""
+        return await self._routes.give_back(namespace, name)
+
+    async def _move(self, action: MoveTraffic, seen: Observation) -> None:
+        result = "ok"
+        try:
+            await self._routes.move(seen.namespace, action.patch)
+        except (client.ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            what = f"{action.patch.plural} {seen.namespace}/{action.patch.name}"
+            log.warning("cannot change %s: %s", what, error)
+            result = "error"
+        metrics.COMMANDS.labels("MoveTraffic", result).inc()
 
     async def _tried(self, action: PodAction, seen: Observation, address: str) -> None:
         kind, result, why = type(action).__name__, "ok", ""

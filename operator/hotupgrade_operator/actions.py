@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hotupgrade_operator.observation import PodObservation
 from hotupgrade_operator.target import Target
+from hotupgrade_operator.traffic_istio import Patch
 
 
 @dataclass(frozen=True)
@@ -75,5 +76,12 @@ class Roll:
     token: str
 
 
+@dataclass(frozen=True)
+class MoveTraffic:
+    """PATCH a VirtualService's weights, or what a DestinationRule's subsets select."""
+
+    patch: Patch
+
+
 PodAction = StartUpgrade | SetWeight | Promote | TakeBack | PublishRevision | Adopt | PushTrust
-Action = PodAction | Roll
+Action = PodAction | Roll | MoveTraffic

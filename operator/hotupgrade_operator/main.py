@@ -30,6 +30,7 @@ from hotupgrade_operator.observe import Observer
 from hotupgrade_operator.pods import Pods
 from hotupgrade_operator.prometheus import Prometheus
 from hotupgrade_operator.reconcile import Reconciler
+from hotupgrade_operator.routes import Routes
 from hotupgrade_operator.settings import Settings, SettingsError
 from hotupgrade_operator.trust import Trust, UnusableSecret
 
@@ -95,8 +96,12 @@ async def lead(
     trust.use(agents.use)
     pods = Pods(api)
     measurer = Measurer(Prometheus(settings.prometheus_allowed))
-    observer = Observer(cluster, agents, pods, trust, measurer)
-    actor, network = Actor(cluster, agents, pods, trust), Network(api, agents, pods, settings)
+    routes = Routes(api, settings.istio)
+    observer = Observer(cluster, agents, pods, trust, measurer, routes)
+    actor, network = (
+        Actor(cluster, agents, pods, trust, routes),
+        Network(api, agents, pods, settings),
+    )
     reconciler = Reconciler(cluster, observer, network, actor, pods, measurer)
     pods.subscribe(reconciler.wake)
     measurer.subscribe(reconciler.wake)
@@ -108,7 +113,8 @@ async def lead(
         watch = kopf.operator(
             registry=registry, standalone=True, clusterwide=True, identity=identity
         )
-        await _first_end(pods.run(), watch, network.follow(reconciler.wake, reconciler.wake_all))
+        wakers = (reconciler.wake, reconciler.wake_all)
+        await _first_end(pods.run(), watch, network.follow(*wakers), routes.follow(*wakers))
         # kopf takes the signals for itself; it ends in order at one of them, and never else.
         stop.set()
     finally:

@@ -6,10 +6,11 @@ from enum import Enum
 from hotupgrade_api.agent_messages import FINAL, AgentStatus, FailureReason, PodState
 from hotupgrade_api.resource import HotUpgradeSpec
 from hotupgrade_api.resource_status import HotUpgradeStatus
-from hotupgrade_operator import allowed_hosts
+from hotupgrade_operator import allowed_hosts, traffic_view
 from hotupgrade_operator.allowed_hosts import AllowedHosts
 from hotupgrade_operator.analysis import Reply
 from hotupgrade_operator.pod_template import PodTemplate
+from hotupgrade_operator.traffic_view import TrafficView
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Observation:
     request: str = ""  # the annotation hotupgrade.io/request
     replies: tuple[Reply, ...] = ()  # measurements that came in since the last observation
     prometheus_allowed: AllowedHosts = allowed_hosts.ANY
+    traffic: TrafficView = traffic_view.NOTHING
     trust: str = ""  # digest of the CA bundle that agents must trust; empty: do not push
 
 

@@ -19,6 +19,7 @@ from hotupgrade_operator.cluster import Cluster
 from hotupgrade_operator.measurer import Measurer
 from hotupgrade_operator.observation import Observation, PodObservation
 from hotupgrade_operator.pods import Pod, Pods
+from hotupgrade_operator.routes import Routes
 from hotupgrade_operator.trust import Trust
 from hotupgrade_operator.validation import unreadable
 
@@ -41,13 +42,20 @@ class _Silence:
 
 class Observer:
     def __init__(
-        self, cluster: Cluster, agents: Agents, pods: Pods, trust: Trust, measurer: Measurer
+        self,
+        cluster: Cluster,
+        agents: Agents,
+        pods: Pods,
+        trust: Trust,
+        measurer: Measurer,
+        routes: Routes,
     ) -> None:
         self._cluster = cluster
         self._agents = agents
         self._pods = pods
         self._trust = trust
         self._measurer = measurer
+        self._routes = routes
         self._silent: dict[str, _Silence] = {}  # by the pod's UID
 
     async def observe(self, resource: dict[str, Any]) -> tuple[Observation, dict[str, str]]:
@@ -77,6 +85,7 @@ class Observer:
             prometheus_allowed=self._measurer.allowed,
             trust=trust_digest(self._trust.identity.bundle.decode()),
         )
+        seen = await self._routes.view(seen)
         return seen, {pod.metadata.name: pod.status.pod_ip for pod in pods}
 
     def forget(self, pods: Sequence[PodObservation]) -> None:

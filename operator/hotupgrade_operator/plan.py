@@ -17,11 +17,13 @@ from hotupgrade_operator import (
     memory_headroom,
     requests,
     rollout,
+    traffic,
     workload_validation,
 )
 from hotupgrade_operator.actions import (
     Action,
     Adopt,
+    MoveTraffic,
     PodAction,
     Promote,
     PublishRevision,
@@ -89,6 +91,7 @@ class Plan:
     request: requests.Handled | None = None
     questions: tuple[Question, ...] = ()  # measurements that are due
     network: NetworkFact | None = None  # None: it was not looked at
+    route: int | None = None  # the share by the routes, while they are ours
 
     def count(self, *kinds: Standing) -> int:
         return sum(1 for _, found in self.standings if found in kinds)
@@ -98,10 +101,10 @@ def make(seen: Observation, now: datetime) -> Plan:
     request = requests.handled(seen, now)
     seen = replace(seen, status=request.status)
     spec, status, aim = seen.spec, seen.status, wanted(seen)
-    reason, why = _refusal(seen)
+    rejected = is_rejected(status, aim.revision, seen.generation)
+    reason, why = _refusal(seen, rejected)
     if why:
         return Plan(Goal.REFUSE, aim, status, refused=why, refused_reason=reason, request=request)
-    rejected = is_rejected(status, aim.revision, seen.generation)
     target = stable(status) if rejected else aim
     standings = _standings(seen, target)
     # A pod that fails to come to what all others run is in trouble, not the revision.
@@ -129,15 +132,20 @@ def make(seen: Observation, now: datetime) -> Plan:
         status = rollout.begun(status, target, now)
     hot = other is None or other.leaves_the_hot_way
     if goal is Goal.UPGRADE and hot:
-        status = rollout.advanced(spec, status, target, standings, now)
-    actions: list[Action] = [*_care(seen, standings)]
+        status = rollout.advanced(status, target, standings, seen, now)
+    # First of all: an abort takes the requests off before it takes the pods back.
+    after = replace(seen, status=status)
+    route = _route(after, aim, target, standings, goal) if hot else None
+    actions: list[Action] = [MoveTraffic(patch) for patch in traffic.patches(seen, route)]
+    actions += _care(seen, standings)
     if goal is not Goal.NOTHING and other is not None:
         actions += _roll(seen, other)
     if goal is Goal.UPGRADE and hot:
-        actions += _upgrade(replace(seen, status=status), target, standings, now)
+        actions += _upgrade(after, target, standings, now)
     elif goal is Goal.TAKE_BACK:
         actions += _take_back(seen, target, standings, now, hot)
-    actions += _publish(standings)  # last: no label is worth a rollback that waits
+    # Last: no label is worth a rollback that waits.
+    actions += _publish(standings, traffic.keep_label(seen, route))
     return Plan(
         goal,
         target,
@@ -149,11 +157,13 @@ def make(seen: Observation, now: datetime) -> Plan:
         rolling=rolling,
         overdue=goal is Goal.UPGRADE and rollout.overdue(spec, status, now),
         request=request,
-        questions=assessment.due(replace(seen, status=status), target, standings, now),
+        questions=assessment.due(after, target, standings, now),
+        route=traffic.steered(seen),
     )
 
 
-def _refusal(seen: Observation) -> tuple[str, str]:
+def _refusal(seen: Observation, back: bool) -> tuple[str, str]:
+    """back: the pods are on their way back, for which the routes need not be there any more."""
     if seen.malformed:
         return "InvalidSpec", seen.malformed
     if fields := not_implemented(seen.spec):
@@ -165,8 +175,38 @@ def _refusal(seen: Observation) -> tuple[str, str]:
         return "InvalidSpec", why
     if not seen.workload.found:
         return "WorkloadNotFound", workload_validation.missing(seen.spec, seen.namespace)
-    why = workload_validation.invalid(seen.spec, seen.workload)
-    return ("InvalidSpec" if why else ""), why
+    if why := workload_validation.invalid(seen.spec, seen.workload):
+        return "InvalidSpec", why
+    if not back and (why := traffic.problem(seen)):
+        return "RouteNotFound", why
+    return "", ""
+
+
+def _route(
+    seen: Observation,
+    aim: Target,
+    target: Target,
+    standings: tuple[tuple[PodObservation, Standing], ...],
+    goal: Goal,
+) -> traffic.Wanted | None:
+    """None: the routes are to be as they were before."""
+    pods = rollout.countable(standings)
+    if goal is Goal.TAKE_BACK:
+        there = [pod for pod, found in standings if found is not Standing.ABSENT]
+        if all(pod.revision_label == target.revision for pod in there):
+            return None
+        return traffic.Wanted(target.revision, aim.revision, 0, 0, pods, rises=False)
+    stage = rollout.stage(seen.spec, seen.status, target, pods)
+    if stage.route is None:
+        return None
+    return traffic.Wanted(
+        seen.status.stable_revision,
+        target.revision,
+        stage.route,
+        stage.pods,
+        pods,
+        rises=goal is Goal.UPGRADE,
+    )
 
 
 def _attempt(seen: Observation, target: Target) -> Attempt:
@@ -245,11 +285,14 @@ def _care(
     return actions
 
 
-def _publish(standings: tuple[tuple[PodObservation, Standing], ...]) -> list[PodAction]:
+def _publish(
+    standings: tuple[tuple[PodObservation, Standing], ...], keep: frozenset[str]
+) -> list[PodAction]:
+    """keep: the pods whose label must stay for now."""
     actions: list[PodAction] = []
     for pod, found in standings:
         agent = pod.agent
-        if agent is None or agent.launcher is None or found is Standing.ABSENT:
+        if agent is None or agent.launcher is None or found is Standing.ABSENT or pod.name in keep:
             continue
         if (agent.revision, agent.version) != (pod.revision_label, pod.version_annotation):
             actions.append(PublishRevision(pod, agent.revision, agent.version))

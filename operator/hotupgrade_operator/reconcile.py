@@ -98,7 +98,7 @@ class Reconciler:
         resource = await self._cluster.hot_upgrade(namespace, name)
         if resource is None or resource["metadata"].get("deletionTimestamp"):
             await self._network.close(namespace, name)
-            return None
+            return None if await self._actor.give_back(namespace, name) else True
         seen, addresses = await self._observer.observe(resource)
         now = datetime.now(UTC)
         made = await self._network.prepare(seen, plan.make(seen, now))
@@ -116,7 +116,7 @@ class Reconciler:
             self._measurer.ask((namespace, name), question, now)
         await self._actor.carry_out(made.actions, seen, addresses)
         moving = any(c.type == "Reconciling" and c.status == "True" for c in after.conditions)
-        return moving or bool(made.actions)
+        return moving or bool(made.actions) or made.route is not None
 
 
 def _measure(seen: Observation, made: plan.Plan, after: HotUpgradeStatus) -> None:

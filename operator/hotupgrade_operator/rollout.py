@@ -15,9 +15,9 @@ import msgspec
 
 from hotupgrade_api.resource import HotUpgradeSpec, IntOrPercent, Step
 from hotupgrade_api.resource_status import HotUpgradeStatus, MetricPhase
-from hotupgrade_operator import analysis
+from hotupgrade_operator import analysis, traffic
 from hotupgrade_operator.instant import EPOCH, seconds_since, written
-from hotupgrade_operator.observation import PodObservation, Standing
+from hotupgrade_operator.observation import Observation, PodObservation, Standing
 from hotupgrade_operator.target import Target
 
 Standings = Sequence[tuple[PodObservation, Standing]]
@@ -30,6 +30,7 @@ class Stage:
     pods: int  # how many may run the revision
     weight: int  # of new connections, in each of them
     held: bool  # they hold until the whole upgrade ends
+    route: int | None = None  # of all requests, by the routes; None: they are left alone
 
 
 def share_of(value: IntOrPercent, pods: int) -> int:
@@ -50,12 +51,32 @@ def stage(spec: HotUpgradeSpec, status: HotUpgradeStatus, target: Target, pods: 
     stepwise = bool(steps) or spec.analysis is not None
     if not stepwise or status.stable_revision == target.revision:
         return Stage(pods, 100, held=False)
+    routed = pods > 1 and routes_are_moved(spec)
     if status.current_step_index >= len(steps):
-        return Stage(pods, 100, held=True)
+        return Stage(pods, 100, held=True, route=100 if routed else None)
     counts, weights = _asked_so_far(steps, status.current_step_index)
+    if routes_are_moved(spec):
+        return _routed(counts, weights[-1] if weights else 0, pods)
     everywhere = pods if weights else 0  # 0: a pause or an analysis comes before all
     allowed = share_of(counts[-1], pods) if counts else everywhere
     return Stage(allowed, weights[-1] if weights else 100, held=True)
+
+
+def routes_are_moved(spec: HotUpgradeSpec) -> bool:
+    """Whether setWeight means the routes: the pods of the new revision serve it wholly then."""
+    return spec.traffic_routing is not None and any(
+        step.set_weight is not None for step in spec.strategy.steps
+    )
+
+
+def _routed(counts: list[IntOrPercent], weight: int, pods: int) -> Stage:
+    """As large a share of the pods as of the requests, where no setPods says otherwise. Below 100 %
+    one pod at least stays with the stable revision: with one pod only, no request is moved."""
+    if pods <= 1:
+        return Stage(pods if weight == 100 else 0, 100, held=True)
+    asked = share_of(counts[-1] if counts else f"{weight}%", pods)
+    canary = pods if weight == 100 else min(asked, pods - 1)
+    return Stage(canary, 100, held=True, route=weight if canary else 0)
 
 
 def _asked_so_far(steps: Sequence[Step], index: int) -> tuple[list[IntOrPercent], list[int]]:
@@ -88,14 +109,15 @@ def begun(status: HotUpgradeStatus, target: Target, now: datetime) -> HotUpgrade
 
 
 def advanced(
-    spec: HotUpgradeSpec,
     status: HotUpgradeStatus,
     target: Target,
     standings: Standings,
+    seen: Observation,
     now: datetime,
 ) -> HotUpgradeStatus:
     """The status with every step behind it that is done by now, and the window begun after the
     last one."""
+    spec = seen.spec
     pods = countable(standings)
     while True:
         current = stage(spec, status, target, pods)
@@ -104,10 +126,11 @@ def advanced(
         if status.current_step_index >= len(spec.strategy.steps):
             break
         step = spec.strategy.steps[status.current_step_index]
-        if not _done(step, current, status, standings, now):
+        if not _done(step, current, status, standings, now) or not _moved(step, current, seen):
             return status
         status = next_step(status, status.current_step_index + 1, now)
-    if not status.window_started_at and pods and reached(current, standings):
+    there = pods and reached(current, standings) and traffic.has(seen, current.route)
+    if not status.window_started_at and there:
         return msgspec.structs.replace(status, window_started_at=written(now))
     return status
 
@@ -162,6 +185,10 @@ def reached(current: Stage, standings: Standings) -> bool:
         if found is Standing.DONE or (found is Standing.HELD and weight_of(pod) == current.weight)
     )
     return serving >= current.pods
+
+
+def _moved(step: Step, current: Stage, seen: Observation) -> bool:
+    return step.set_weight is None or traffic.has(seen, current.route)
 
 
 def _done(

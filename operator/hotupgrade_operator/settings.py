@@ -40,6 +40,7 @@ class Settings:
     webhook_configuration: str  # whose caBundle is kept right; empty: none
     store_limit_bytes: int
     prometheus_allowed: AllowedHosts  # which servers analyses may be read from
+    istio: bool  # whether VirtualServices and DestinationRules may be looked at and patched
     pod_labels: str  # "key=value,...", of the operator's own pods, as a policy may select them
     bind_address: str | None  # None: every address
 
@@ -89,6 +90,7 @@ class Settings:
                 "STORE_LIMIT_BYTES", layout.STORE_LIMIT_BYTES, 1 << 40, "bytes"
             ),
             prometheus_allowed=parsed("PROMETHEUS_ALLOWED", "*", AllowedHosts.parse),
+            istio=parsed("ISTIO", "false", _truth),
             pod_labels=parsed("POD_LABELS", "", _pod_labels),
             bind_address=env.get(PREFIX + "BIND_ADDRESS") or None,
         )
@@ -98,6 +100,12 @@ def _pod_labels(text: str) -> str:
     if not all(LABEL.fullmatch(part) for part in text.split(",") if part):
         raise ValueError(f"{text!r}, key=value,... is right")
     return text
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(f"{text!r}, true or false is right")
+    return text == "true"
 
 
 def _pull_policy(text: str) -> str:

@@ -101,7 +101,10 @@ def _fallback_revision(plan: Plan) -> str:
 
 
 def _weights(plan: Plan) -> Weights:
-    """Of new connections, over all pods that serve."""
+    """Of all requests, by the routes, while those are moved; else of new connections, over all
+    pods that serve."""
+    if plan.route is not None:
+        return Weights(stable=100 - plan.route, update=plan.route)
     serving = plan.count(*Standing) - plan.count(Standing.ABSENT)
     held = sum(weight_of(pod) for pod, found in plan.standings if found is Standing.HELD)
     update = (100 * plan.count(Standing.DONE) + held) // serving if serving else 0

@@ -42,7 +42,10 @@ def not_implemented(spec: HotUpgradeSpec) -> list[str]:
             spec.handoff.mode not in (HandoffMode.AUTO, HandoffMode.TRANSPARENT),
         ),
         ("spec.handoff.resources", spec.handoff.resources is HandoffResources.RESIZE),
-        ("spec.trafficRouting", spec.traffic_routing is not None),
+        (
+            "spec.trafficRouting.gatewayAPI",
+            bool(spec.traffic_routing and spec.traffic_routing.gateway_api),
+        ),
         ("spec.autoscaling.mode", spec.autoscaling.mode is AutoscalingMode.HOLD),
     ]
     return [field for field, used in checks if used]

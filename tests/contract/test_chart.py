@@ -104,6 +104,8 @@ def as_given(value: Any) -> str:
     if isinstance(value, msgspec.Struct):
         whole = {f: msgspec.structs.asdict(getattr(value, f)) for f in value.__struct_fields__}
         return json.dumps(whole, sort_keys=True, separators=(",", ":"))
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -58,6 +58,24 @@ def test_the_operator_reads_and_makes_but_never_changes_network_policies(
     assert verbs(operators, "namespaces") == {"get"}
 
 
+def test_routes_of_istio_are_the_operators_only_where_the_chart_is_told_so() -> None:
+    def routes(*values: str) -> dict[str, set[str]]:
+        rules = [
+            rule
+            for role in objects(*values)
+            if role["kind"] == "ClusterRole" and role["metadata"]["name"] == "hotupgrade-operator"
+            for rule in role["rules"]
+            if rule["apiGroups"] == ["networking.istio.io"]
+        ]
+        return {r: verbs(rules, r) for rule in rules for r in rule["resources"]}
+
+    assert routes() == {}
+    assert routes("istio.enabled=true") == {
+        "virtualservices": {"list", "watch", "patch"},
+        "destinationrules": {"get", "patch"},
+    }
+
+
 def test_the_operator_reads_its_own_secret_only() -> None:
     for role in objects():
         for rule in role.get("rules", []):

@@ -14,6 +14,7 @@ from hotupgrade_operator import plan, status
 from hotupgrade_operator.actions import (
     Action,
     Adopt,
+    MoveTraffic,
     Promote,
     PublishRevision,
     PushTrust,
@@ -24,6 +25,7 @@ from hotupgrade_operator.actions import (
 )
 from hotupgrade_operator.new_pods import boot_config
 from hotupgrade_operator.observation import Observation, PodObservation
+from hotupgrade_operator.traffic_istio import Patch
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GOOD = Artifact(source=Source(http=HttpSource(url="http://a/2")), sha256="2" * 64, version="2")
@@ -57,6 +59,7 @@ class World:
     now: datetime = NOW
     most_at_once: int = 0
     rolls: list[str] = field(default_factory=list)
+    patched: list[Patch] = field(default_factory=list)
 
     def reconcile(self) -> plan.Plan:
         made = plan.make(self.seen, self.now)
@@ -75,6 +78,8 @@ class World:
 
     def carry_out(self, action: Action) -> None:
         match action:
+            case MoveTraffic():
+                self.patched.append(action.patch)
             case Roll():
                 self.rolls.append(action.token)
                 workload = replace(self.seen.workload, token=action.token, rolling=True)

@@ -22,6 +22,8 @@
   value: {{ .Values.agent.storeLimitBytes | int64 | quote }}
 - name: HOTUPGRADE_OPERATOR_PROMETHEUS_ALLOWED
   value: {{ join "," .Values.analysis.prometheus.allowedHosts | quote }}
+- name: HOTUPGRADE_OPERATOR_ISTIO
+  value: {{ .Values.istio.enabled | quote }}
 - name: HOTUPGRADE_OPERATOR_WEBHOOK_PORT
   value: "9443"
 - name: HOTUPGRADE_OPERATOR_METRICS_PORT
