@@ -21,6 +21,8 @@ PATHS = {  # kind, in lower case -> its API path and plural
     "event": ("/api/v1", "events"),
     "deployment": ("/apis/apps/v1", "deployments"),
     "networkpolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "virtualservice": ("/apis/networking.istio.io/v1", "virtualservices"),
+    "destinationrule": ("/apis/networking.istio.io/v1", "destinationrules"),
     "lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "hotupgrade": ("/apis/hotupgrade.io/v1alpha1", "hotupgrades"),
 }

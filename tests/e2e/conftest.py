@@ -16,6 +16,8 @@ from tests.e2e.alertmanager import Alertmanager
 from tests.e2e.alertmanager import alertmanager as run_alertmanager
 from tests.e2e.artifacts import NAMESPACE, Artifacts
 from tests.e2e.cluster import Cluster
+from tests.e2e.mesh import Mesh
+from tests.e2e.mesh import mesh as run_mesh
 from tests.e2e.namespace import OPERATOR_NAMESPACE, Namespace
 from tests.e2e.prometheus import Prometheus
 from tests.e2e.prometheus import prometheus as run_prometheus
@@ -37,7 +39,7 @@ def cluster() -> Cluster:
 def operator(cluster: Cluster) -> Namespace:
     """Installed as a user does it; the namespace that it runs in."""
     registry, _, _ = names.REGISTRY.rpartition("/")
-    values = [f"image.registry={registry}"]
+    values = [f"image.registry={registry}", "istio.enabled=true"]
     values += [f"image.{part}.tag={names.TAG}" for part in ("operator", "agent")]
     cluster.apply(_namespace(OPERATOR_NAMESPACE))
     command = ["helm", "install", "hotupgrade", str(CHART), "--namespace", OPERATOR_NAMESPACE]
@@ -72,6 +74,14 @@ def prometheus(
 ) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
     with run_prometheus(cluster, folder, alertmanager.address) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mesh(
+    cluster: Cluster, operator: Namespace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mesh]:
+    with run_mesh(cluster, tmp_path_factory.mktemp("mesh")) as running:
         yield running
 
 

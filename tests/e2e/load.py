@@ -35,11 +35,17 @@ class Load:
     """Runs from construction to stop(), which gives the report."""
 
     def __init__(
-        self, namespace: Namespace, service: str, rate: int = 400, at_least: int = 0
+        self,
+        namespace: Namespace,
+        service: str,
+        rate: int = 400,
+        at_least: int = 0,
+        url: str = "",
     ) -> None:
+        """url: what is asked where it is not the Service itself."""
         self._namespace = namespace
         self._name = f"load-{service}"
-        url = f"http://{namespace.service_address(service)}/"
+        url = url or f"http://{namespace.service_address(service)}/"
         options = ["-url", url, "-rate", str(rate), "-concurrency", "8", "-at-least", str(at_least)]
         options += ["-duration", f"{MOST_SECONDS}s"]
         pod = manifests.single_pod(self._name, names.LOAD, options, "Never")
