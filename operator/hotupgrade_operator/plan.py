@@ -191,6 +191,9 @@ def _route(
 ) -> traffic.Wanted | None:
     """None: the routes are to be as they were before."""
     pods = rollout.countable(standings)
+    # Pods of a new image are of neither revision: bound subsets would run empty.
+    if any(found is Standing.SUPERSEDED for _, found in standings):
+        return None
     if goal is Goal.TAKE_BACK:
         there = [pod for pod, found in standings if found is not Standing.ABSENT]
         if all(pod.revision_label == target.revision for pod in there):

@@ -16,7 +16,7 @@ from tests.unit.mesh_world import (
     rule_object,
     service_object,
 )
-from tests.unit.world import BAD, GOOD, spec
+from tests.unit.world import BAD, GOOD, pod, spec
 
 
 def is_given_back(mesh: MeshWorld) -> bool:
@@ -121,6 +121,15 @@ def test_another_revision_in_between_begins_at_0() -> None:
     mesh.until(lambda: mesh.weights() == [100, 0])
     mesh.until(lambda: mesh.weights() == [50, 50])
     assert mesh.rule["spec"]["subsets"][1]["labels"][LABEL_REVISION] == revision_of(other)
+
+
+def test_a_new_image_in_between_opens_the_subsets_to_its_pods() -> None:
+    mesh = mesh_world(50)
+    mesh.until(lambda: mesh.weights() == [50, 50])
+    old = mesh.world.seen.pods
+    mesh.world.seen = replace(mesh.world.seen, pods=(*old, pod("new", "app:2")))
+    mesh.until(lambda: is_given_back(mesh))
+    assert mesh.weights() == [100, 0]
 
 
 def test_with_one_pod_the_routes_are_left_alone() -> None:
