@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -37,6 +38,7 @@ func main() {
 	http.HandleFunc("/health", health)
 	http.HandleFunc("/ready", ready)
 	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { crash() })
+	http.HandleFunc("/hold", hold)
 	http.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Second)
 		fmt.Fprintln(w, version)
@@ -94,12 +96,26 @@ func crash() {
 func hog() {
 	var kept [][]byte
 	for range 4096 { // 4 GiB at most
-		page := make([]byte, 1<<20)
-		for i := 0; i < len(page); i += 4096 {
-			page[i] = 1
-		}
-		kept = append(kept, page)
+		kept = append(kept, mebibytes(1))
 		time.Sleep(5 * time.Millisecond)
 	}
 	_ = kept
+}
+
+var held atomic.Pointer[[]byte]
+
+// hold takes 50 MiB, as a cache would, and keeps them.
+func hold(w http.ResponseWriter, _ *http.Request) {
+	cache := mebibytes(50)
+	held.Store(&cache)
+	fmt.Fprintln(w, "held")
+}
+
+// mebibytes is memory that was written to, so that it is there.
+func mebibytes(count int) []byte {
+	memory := make([]byte, count<<20)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	return memory
 }
