@@ -9,7 +9,7 @@ from hotupgrade_api.resource import HandoffResources, HotUpgradeSpec
 from hotupgrade_api.resource_status import PreflightFinding, PreflightLevel
 from hotupgrade_kubectl.objects import HotUpgrade, Pod
 from hotupgrade_operator.pod_template import PodTemplate
-from hotupgrade_operator.preflight import CAPABLE, DARK_PROBE, DISK, MEMORY, NETWORK, told
+from hotupgrade_operator.preflight import CAPABLE, DARK_PROBE, DISK, MEMORY, NETWORK, ROUTES, told
 from hotupgrade_operator.template_findings import template_findings
 
 # What only the operator can find: by the agents, or by every policy of the namespaces concerned.
@@ -53,8 +53,10 @@ def _seen(applied: HotUpgrade, spec: HotUpgradeSpec) -> Iterator[PreflightFindin
         of_other_spec = (finding.check == DARK_PROBE and mine) or (
             finding.check == MEMORY and ignored
         )
-        same = applied.spec.artifact == spec.artifact
-        if (finding.check in OPERATORS and not of_other_spec) or (finding.check == DISK and same):
+        same = (finding.check == DISK and applied.spec.artifact == spec.artifact) or (
+            finding.check == ROUTES and applied.spec.traffic_routing == spec.traffic_routing
+        )
+        if same or (finding.check in OPERATORS and not of_other_spec):
             yield finding
 
 

@@ -207,11 +207,11 @@ def _network(plan: Plan) -> Fact:
 
 def _preflight(plan: Plan, after: HotUpgradeStatus) -> Fact:
     """Whether a hot upgrade could start, or could have: it is looked at in quiet times, too."""
-    if plan.goal is Goal.REFUSE or not plan.count(*Standing) - plan.count(Standing.ABSENT):
-        return Fact("Unknown", "NotLooked")
     level, check, text = gravest(after.preflight)
     if level is PreflightLevel.BLOCK:
         return Fact("False", check, text)
+    if plan.goal is Goal.REFUSE or not plan.count(*Standing) - plan.count(Standing.ABSENT):
+        return Fact("Unknown", "NotLooked")
     if level is PreflightLevel.WARN:
         return Fact("True", "Warnings", text)
     return Fact("True", "Passed")

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 
 from hotupgrade_api.resource import HandoffResources
 from hotupgrade_api.resource_status import PreflightFinding, PreflightLevel
+from hotupgrade_operator import traffic
 from hotupgrade_operator.memory_headroom import headroom
 from hotupgrade_operator.observation import Observation, PodObservation, Standing
 from hotupgrade_operator.plan import Goal, Plan
 from hotupgrade_operator.template_findings import template_findings
 
 CAPABLE, MEMORY, DISK = "PodsCapable", "MemoryHeadroom", "StoreRoom"
-NETWORK, DARK_PROBE = "NetworkPolicies", "DarkProbe"
+NETWORK, ROUTES, DARK_PROBE = "NetworkPolicies", "Routes", "DarkProbe"
 GRAVEST_FIRST = [level.value for level in reversed(PreflightLevel)]
 MOST_FINDINGS = 20
 PASSED, WARN, BLOCK = PreflightLevel.PASSED, PreflightLevel.WARN, PreflightLevel.BLOCK
@@ -25,9 +26,9 @@ Found = tuple[PodObservation, PreflightLevel, str]
 def preflight(seen: Observation, plan: Plan) -> list[PreflightFinding]:
     """The gravest first. What is found in the same pods keeps its words while the spec stays:
     figures change all the time, and each status that differs is a write."""
-    if plan.goal is Goal.REFUSE:
-        return []
-    findings = [*_pods(seen, plan), *_network(plan)]
+    if plan.goal is Goal.REFUSE:  # a route that is not there is why, or nothing was looked at
+        return [finding for finding in _routes(seen) if finding.level == BLOCK]
+    findings = [*_pods(seen, plan), *_network(plan), *_routes(seen)]
     if seen.workload.template is not None:
         findings += template_findings(seen.workload.template, seen.spec.container)
     findings.sort(key=lambda finding: GRAVEST_FIRST.index(finding.level))
@@ -137,3 +138,13 @@ def _network(plan: Plan) -> Iterator[PreflightFinding]:
         return
     level = {"True": PASSED, "False": BLOCK if found.holds else WARN}.get(found.status, WARN)
     yield PreflightFinding(check=NETWORK, level=level.value, message=found.message)
+
+
+def _routes(seen: Observation) -> Iterator[PreflightFinding]:
+    if seen.spec.traffic_routing is None:
+        return
+    if why := traffic.problem(seen):
+        yield PreflightFinding(check=ROUTES, level=BLOCK.value, message=why)
+    else:
+        text = "every route that spec.trafficRouting names is there"
+        yield PreflightFinding(check=ROUTES, level=PASSED.value, message=text)

@@ -55,7 +55,7 @@ def test_every_condition_and_reason_of_the_operator_is_explained(module: Path) -
 
 CHECKS = (
     *(preflight.CAPABLE, preflight.MEMORY, preflight.DISK, preflight.NETWORK),
-    *(preflight.DARK_PROBE, template_findings.PROBES, template_findings.HOOKS),
+    *(preflight.ROUTES, preflight.DARK_PROBE, template_findings.PROBES, template_findings.HOOKS),
     *(template_findings.VOLUMES, template_findings.PORTS),
 )
 

@@ -8,12 +8,16 @@ import pytest
 from hotupgrade_api.agent_messages import AgentStatus
 from hotupgrade_api.launcher_messages import LauncherStatus, Mode, ProcessGeneration, ProcessState
 from hotupgrade_api.resource import (
+    DestinationRuleRef,
     Handoff,
     HandoffResources,
     Health,
+    Istio,
     Strategy,
     StrategyType,
     TcpSocket,
+    TrafficRouting,
+    VirtualServiceRef,
 )
 from hotupgrade_api.resource_status import PreflightFinding
 from hotupgrade_api.revision import revision_of
@@ -21,6 +25,7 @@ from hotupgrade_operator import plan, status
 from hotupgrade_operator.network_findings import NetworkFact
 from hotupgrade_operator.observation import Workload
 from hotupgrade_operator.pod_template import read
+from hotupgrade_operator.traffic_view import TrafficView
 from tests.unit.world import GOOD, NOW, World, spec, world
 
 MIB = 1 << 20
@@ -189,6 +194,30 @@ def test_network_policies_are_findings_as_the_condition_has_them(
     made = replace(plan.make(w.seen, NOW), network=fact)
     after = status.render(w.seen, made, NOW)
     assert [f.level for f in after.preflight if f.check == "NetworkPolicies"] == [level]
+
+
+def routed(problem: str) -> World:
+    route = Istio(
+        virtual_service=VirtualServiceRef(name="web"), destination_rule=DestinationRuleRef(name="w")
+    )
+    w = world(GOOD, traffic_routing=TrafficRouting(istio=route))
+    w.seen = replace(w.seen, traffic=TrafficView(problem=problem))
+    return w
+
+
+def test_route_that_is_not_there_is_a_finding_and_what_else_is_wrong_with_the_spec_is_none() -> (
+    None
+):
+    w = routed("cannot list VirtualServices: Not Found")
+    w.reconcile()
+    assert w.condition("Ready") == ("False", "RouteNotFound")
+    assert w.condition("Preflight") == ("False", "Routes")
+    assert [f.message for f in w.seen.status.preflight] == [
+        "cannot list VirtualServices: Not Found"
+    ]
+    refused = world(GOOD, handoff=Handoff(resources=HandoffResources.RESIZE))
+    refused.reconcile()
+    assert refused.seen.status.preflight == []
 
 
 def test_template_is_warned_of_and_keeps_nothing_from_its_start() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hotupgrade_api.resource import Handoff, HandoffResources, Health, TcpSocket
+from hotupgrade_api.resource import Handoff, HandoffResources, Health, TcpSocket, TrafficRouting
 from hotupgrade_kubectl import preflight
 from hotupgrade_kubectl.objects import HotUpgrade, Pod
 from hotupgrade_operator.pod_template import PodTemplate, read
@@ -15,6 +15,7 @@ from hotupgrade_operator.preflight import told
 from tests.unit.kubectl.seen import GENERATION, hot_upgrade, pod
 
 FOUND = [
+    {"check": "Routes", "level": "Block", "message": "cannot find VirtualService web"},
     {"check": "MemoryHeadroom", "level": "Block", "pod": "web-a", "pods": 2, "message": "short"},
     {"check": "DarkProbe", "level": "Warn", "pod": "web-a", "pods": 1, "message": "no probe"},
     {"check": "StoreRoom", "level": "Warn", "pod": "web-a", "pods": 1, "message": "full"},
@@ -47,12 +48,13 @@ def checks(seen: HotUpgrade, **changes: Any) -> list[str]:
         ({"handoff": Handoff(resources=HandoffResources.IGNORE)}, {"MemoryHeadroom"}),
         ({"health": Health(tcp_socket=TcpSocket(port=1))}, {"DarkProbe"}),
         ({"artifact": None}, {"StoreRoom"}),
+        ({"traffic_routing": TrafficRouting()}, {"Routes"}),
     ],
 )
 def test_what_was_found_for_another_spec_is_left_out_where_it_does_not_hold(
     changes: Any, dropped: set[str]
 ) -> None:
-    everything = {"MemoryHeadroom", "DarkProbe", "StoreRoom"}
+    everything = {"Routes", "MemoryHeadroom", "DarkProbe", "StoreRoom"}
     assert set(checks(applied(), **changes)) == everything - dropped
 
 
