@@ -107,6 +107,7 @@ class HotUpgradeStatus(Wire, frozen=True, kw_only=True):
     ready_pods: int = 0
     fallback_revision: str = ""  # new pods boot it: the workload is being rolled to it
     fallback_pods: int = 0  # that were brought to the revision by that rollout
+    in_flight: list[str] = []  # UIDs of the pods whose upgrade was begun and not seen to end
     failed_pods: list[FailedPod] = []  # at most 20
     preflight: list[PreflightFinding] = []  # the gravest first, at most 20
     weights: Weights = Weights()

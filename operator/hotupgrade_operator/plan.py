@@ -49,8 +49,6 @@ from hotupgrade_operator.validation import invalid, not_implemented
 
 # What runs the revision, or is on its way to it.
 UPDATED = (Standing.RUNNING, Standing.HELD, Standing.DONE)
-# What holds one of maxConcurrent places. A pod that fell silent may be in the midst of its upgrade.
-BUSY = (Standing.RUNNING, Standing.OTHER, Standing.UNREACHABLE)
 FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS = 10.0, 300.0
 
 
@@ -313,7 +311,7 @@ def _upgrade(
     stage = rollout.stage(seen.spec, seen.status, target, pods)
     over = rollout.window_over(seen.spec, seen.status, now) or not stage.held
     inside = sum(1 for _, found in standings if found in UPDATED)
-    busy = sum(1 for _, found in standings if found in BUSY)
+    busy = len(in_flight(seen.status, standings))
     room = min(
         rollout.concurrency(seen.spec.strategy.max_concurrent, pods) - busy, stage.pods - inside
     )
@@ -331,6 +329,19 @@ def _upgrade(
         elif found is Standing.FAILED and _may_try_again(pod, seen, target, now):
             actions.append(_start(seen, pod, target, stage.held))
     return actions
+
+
+def in_flight(
+    status: HotUpgradeStatus, standings: tuple[tuple[PodObservation, Standing], ...]
+) -> list[str]:
+    """UIDs of the pods that hold one of maxConcurrent places: those whose upgrade is under way, and
+    those that fell silent in the midst of it. One that was never told anything holds none."""
+    return sorted(
+        pod.uid
+        for pod, found in standings
+        if found in (Standing.RUNNING, Standing.OTHER)
+        or (found is Standing.UNREACHABLE and pod.uid in status.in_flight)
+    )
 
 
 def _steer(pod: PodObservation, target: Target, stage: Stage, over: bool) -> list[PodAction]:

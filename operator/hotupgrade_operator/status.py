@@ -7,10 +7,11 @@ import msgspec
 
 from hotupgrade_api.resource import IMAGE_REVISION
 from hotupgrade_api.resource_status import Condition, HistoryEntry, HotUpgradeStatus, Weights
+from hotupgrade_operator.actions import StartUpgrade
 from hotupgrade_operator.conditions import Fact, complete, facts, failed_pods, phase
 from hotupgrade_operator.instant import written
 from hotupgrade_operator.observation import Observation, Standing
-from hotupgrade_operator.plan import Goal, Plan
+from hotupgrade_operator.plan import Goal, Plan, in_flight
 from hotupgrade_operator.preflight import preflight
 from hotupgrade_operator.requests import rejected
 from hotupgrade_operator.rollout import weight_of
@@ -46,6 +47,7 @@ def render(seen: Observation, plan: Plan, now: datetime) -> HotUpgradeStatus:
         weights=_weights(plan),
         fallback_revision=_fallback_revision(plan),
         fallback_pods=plan.count(Standing.DONE) if plan.fallback else 0,
+        in_flight=_in_flight(plan),
     )
     if (after.updated_pods, after.weights) != (before.updated_pods, before.weights):
         after = msgspec.structs.replace(after, progressed_at=time)
@@ -91,6 +93,12 @@ def events(seen: Observation, after: HotUpgradeStatus, plan: Plan) -> list[Event
         elif condition.type in TOLD and condition.status == "True":
             told.append(Event(condition.reason, condition.message, warning=True))
     return [replace(event, key=f"{seen.generation}.{after.attempt}") for event in told]
+
+
+def _in_flight(plan: Plan) -> list[str]:
+    """With those that are begun now: this is written before their agents are told."""
+    begun = {action.pod.uid for action in plan.actions if isinstance(action, StartUpgrade)}
+    return sorted(begun.union(in_flight(plan.status, plan.standings)))
 
 
 def _fallback_revision(plan: Plan) -> str:

@@ -263,6 +263,13 @@ def test_pod_that_breaks_while_it_is_upgraded_keeps_its_place(silent: bool) -> N
     assert not [a for a in w.reconcile().actions if isinstance(a, StartUpgrade)]
 
 
+def test_pod_that_was_silent_from_the_start_holds_no_place() -> None:
+    w = world(GOOD, pods=2, strategy=Strategy(max_concurrent=1))
+    w.put(replace(w.find("web-0"), agent=None, agent_error="no answer"))
+    (start,) = (a for a in w.reconcile().actions if isinstance(a, StartUpgrade))
+    assert start.pod.name == "web-1"
+
+
 def test_new_source_of_the_same_bytes_reaches_new_pods() -> None:
     w = world(GOOD)
     w.settle()
