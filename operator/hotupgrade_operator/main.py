@@ -108,11 +108,7 @@ async def lead(
     registry = kopf.OperatorRegistry()
     handlers.register(registry, reconciler, api.configuration.host)
     try:
-        # Without an identity kopf looks its own up by the UID's name: in an image there is none.
-        identity: Any = settings.pod_name  # kopf exports no name for its NewType over str
-        watch = kopf.operator(
-            registry=registry, standalone=True, clusterwide=True, identity=identity
-        )
+        watch = _watch_hot_upgrades(registry, settings.pod_name)
         wakers = (reconciler.wake, reconciler.wake_all)
         await _first_end(pods.run(), watch, network.follow(*wakers), routes.follow(*wakers))
         # kopf takes the signals for itself; it ends in order at one of them, and never else.
@@ -122,6 +118,24 @@ async def lead(
         await reconciler.stop()
         await measurer.close()
         await agents.close()
+
+
+async def _watch_hot_upgrades(registry: kopf.OperatorRegistry, pod_name: str) -> None:
+    """Until a part of kopf ends, or until cancelled. kopf.operator() would end by cancelling every
+    task of the loop that is younger than itself, and with them the webhook's open connections."""
+    # Without an identity kopf looks its own up by the UID's name: in an image there is none.
+    identity: Any = pod_name  # kopf exports no name for its NewType over str
+    tasks = await kopf.spawn_tasks(
+        registry=registry, standalone=True, clusterwide=True, identity=identity
+    )
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 def _set_at_signals(stop: asyncio.Event) -> None:

@@ -44,8 +44,11 @@ class Reconciler:
         self._measurer = measurer
         self._wake: dict[tuple[str, str], asyncio.Event] = {}
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._stopped = False
 
     def wake(self, namespace: str, name: str) -> None:
+        if self._stopped:
+            return  # an event that was still on its way: another replica may reconcile by now
         key = (namespace, name)
         if key not in self._tasks or self._tasks[key].done():
             self._wake[key] = asyncio.Event()
@@ -59,6 +62,7 @@ class Reconciler:
                 self._wake[key].set()
 
     async def stop(self) -> None:
+        self._stopped = True
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
