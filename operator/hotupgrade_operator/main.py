@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -98,10 +98,8 @@ async def lead(
     measurer = Measurer(Prometheus(settings.prometheus_allowed))
     routes = Routes(api, settings.istio)
     observer = Observer(cluster, agents, pods, trust, measurer, routes)
-    actor, network = (
-        Actor(cluster, agents, pods, trust, routes),
-        Network(api, agents, pods, settings),
-    )
+    actor = Actor(cluster, agents, pods, trust, routes)
+    network = Network(api, agents, pods, settings)
     reconciler = Reconciler(cluster, observer, network, actor, pods, measurer)
     pods.subscribe(reconciler.wake)
     measurer.subscribe(reconciler.wake)
@@ -125,17 +123,11 @@ async def _watch_hot_upgrades(registry: kopf.OperatorRegistry, pod_name: str) ->
     task of the loop that is younger than itself, and with them the webhook's open connections."""
     # Without an identity kopf looks its own up by the UID's name: in an image there is none.
     identity: Any = pod_name  # kopf exports no name for its NewType over str
-    tasks = await kopf.spawn_tasks(
-        registry=registry, standalone=True, clusterwide=True, identity=identity
+    await _until_first(
+        await kopf.spawn_tasks(
+            registry=registry, standalone=True, clusterwide=True, identity=identity
+        )
     )
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 def _set_at_signals(stop: asyncio.Event) -> None:
@@ -152,8 +144,12 @@ async def _find_api_server() -> None:
 
 
 async def _first_end(*work: Coroutine[Any, Any, Any]) -> None:
-    """Runs all until one ends; the others are cancelled. Raises what that one raised."""
-    tasks = [asyncio.create_task(part) for part in work]
+    """Runs all until one ends."""
+    await _until_first([asyncio.create_task(part) for part in work])
+
+
+async def _until_first(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Until one of them ends; the others are cancelled. Raises what that one raised."""
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
