@@ -3,7 +3,6 @@ a frozen Observation."""
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,11 +87,6 @@ class Observer:
         seen = await self._routes.view(seen)
         return seen, {pod.metadata.name: pod.status.pod_ip for pod in pods}
 
-    def forget(self, pods: Sequence[PodObservation]) -> None:
-        """Of a HotUpgrade that is gone."""
-        for pod in pods:
-            self._silent.pop(pod.uid, None)
-
     async def _pod(self, pod: Pod, spec: HotUpgradeSpec, room: asyncio.Semaphore) -> PodObservation:
         agent: AgentStatus | None = None
         error, record = "", _record(pod)
@@ -123,6 +117,12 @@ class Observer:
             agent_error=error,
         )
 
+    def _drop_old(self, now: float) -> None:
+        """Of pods that are gone: one that is still there is asked again soon after its time."""
+        for uid, silence in list(self._silent.items()):
+            if now > silence.until + MOST_SILENCE_SECONDS:
+                del self._silent[uid]
+
     async def _ask(self, pod: Pod) -> tuple[AgentStatus | None, str]:
         now, uid = asyncio.get_running_loop().time(), pod.metadata.uid
         silence = self._silent.get(uid)
@@ -134,6 +134,7 @@ class Observer:
             seconds = min(2 * silence.seconds, MOST_SILENCE_SECONDS) if silence else 0.0
             seconds = seconds or FIRST_SILENCE_SECONDS
             self._silent[uid] = _Silence(now + seconds, seconds, str(caught))
+            self._drop_old(now)
             return None, str(caught)
         self._silent.pop(uid, None)
         return answer, ""
